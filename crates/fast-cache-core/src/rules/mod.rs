@@ -1,1 +1,19 @@
-//! To be written.
+//! What HTTP allows, one file per subject.
+//!
+//! | file | subject |
+//! |---|---|
+//! | [`request`] | what a request permits: method, body, directives, credentials (RFC 9111 §3, §5.2.1) |
+//! | [`storing`] | which responses are kept (RFC 9111 §3) |
+//! | [`freshness`] | for how long (RFC 9111 §4.2) |
+//! | [`varying`] | for whom (RFC 9111 §4.1) |
+//! | [`conditional`] | when `304 Not Modified` is the answer (RFC 9110 §13) |
+//! | [`kept_fields`] | which header lines are stored and replayed (RFC 9111 §3.1, §3.2) |
+//! | [`tagging`] | which labels a response gives itself |
+
+pub mod conditional;
+pub mod freshness;
+pub mod kept_fields;
+pub mod request;
+pub mod storing;
+pub mod tagging;
+pub mod varying;

@@ -1,1 +1,57 @@
-//! To be written.
+//! One request and its answer, as phases that consume themselves.
+//!
+//! ```text
+//! begin(request, policy)          -> Err(reason) | Lookup
+//! Lookup::decide(found, now)      -> Serve | Forward
+//! Forward::fetch(birth)           -> Fetch
+//! Fetch::on_response(head, now)   -> Record(Recording) | Pass(reason)
+//! Recording::push(length)         -> Ok | Err(reason)
+//! Recording::finish(body)         -> Stored
+//! ```
+//!
+//! Calling out of order does not compile. Time is an argument. Every "no" carries a [`Reason`]. Dropping any phase
+//! stores nothing.
+
+mod fetch;
+mod lookup;
+
+pub use fetch::{Fetch, Head, Record, Recording, Verdict};
+pub use lookup::{Decision, Form, Forward, Lookup, Serve, begin};
+
+use crate::reason::Reason;
+
+/// How an exchange came out, as `X-Cache-Status` says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Answered from the cache.
+    Hit,
+    /// Answered by the application; the answer may have been stored.
+    Miss,
+    /// Answered from the cache past its lifetime.
+    Stale,
+    /// Answered from the cache after the application confirmed it.
+    Revalidated,
+    /// The cache kept out of it.
+    Bypass,
+}
+
+impl Outcome {
+    /// The word in `X-Cache-Status`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Hit => "HIT",
+            Self::Miss => "MISS",
+            Self::Stale => "STALE",
+            Self::Revalidated => "REVALIDATED",
+            Self::Bypass => "BYPASS",
+        }
+    }
+
+    /// The outcome of a request that was looked up in vain, for `reason`.
+    pub const fn of_forward(reason: Reason) -> Self {
+        match reason {
+            Reason::Authorization => Self::Bypass,
+            _ => Self::Miss,
+        }
+    }
+}

@@ -1,5 +1,7 @@
 //! Which parts of a request join a route's key.
 
+use super::encode::{push_number, push_part};
+
 /// Which query parameters join the key.
 #[derive(Clone, Debug, Default)]
 pub struct QueryInputs {
@@ -44,8 +46,8 @@ pub struct Inputs {
 /// shape a shared answer by. `Origin`, `Forwarded` and `X-Forwarded-Host`, `-Proto`, `-Port`, `-Prefix` are not among
 /// them. `Cookie`, `Authorization` and `Host` have rules of their own.
 pub fn freely_varied(name: &[u8]) -> bool {
-    const PREFIXES: [&[u8]; 6] = [b"accept", b"sec-", b"if-", b"x-b3-", b"x-datadog-", b"cf-"];
-    const NAMES: [&[u8]; 45] = [
+    const PREFIXES: [&[u8]; 5] = [b"accept", b"sec-", b"if-", b"x-b3-", b"x-datadog-"];
+    const NAMES: [&[u8]; 47] = [
         b"user-agent",
         b"referer",
         b"dnt",
@@ -68,6 +70,8 @@ pub fn freely_varied(name: &[u8]) -> bool {
         b"via",
         b"from",
         b"cdn-loop",
+        b"cf-ray",
+        b"cf-connecting-ip",
         b"traceparent",
         b"tracestate",
         b"baggage",
@@ -92,11 +96,115 @@ pub fn freely_varied(name: &[u8]) -> bool {
         b"cookie",
         b"authorization",
     ];
-    PREFIXES.iter().any(|prefix| name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix))
-        || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    PREFIXES.iter().any(|prefix| {
+        name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix)
+    }) || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// Header values that tell nothing secret and stay readable in a key. All others are concealed.
 pub(super) fn is_plain(name: &str) -> bool {
-    matches!(name, "accept" | "accept-charset" | "accept-encoding" | "accept-language" | "origin" | "x-requested-with")
+    matches!(
+        name,
+        "accept"
+            | "accept-charset"
+            | "accept-encoding"
+            | "accept-language"
+            | "origin"
+            | "x-requested-with"
+    )
+}
+
+impl Inputs {
+    /// Appends an injective description, so that routes with other inputs have another identity.
+    pub(super) fn describe(&self, out: &mut Vec<u8>) {
+        let mut list = |names: &[Box<str>]| {
+            push_number(out, names.len() as u64);
+            for name in names {
+                push_part(out, name.as_bytes());
+            }
+        };
+        match &self.query.only {
+            None => list(&["*".into(), "*".into()]),
+            Some(names) => {
+                list(&[]);
+                list(names);
+            }
+        }
+        list(&self.query.ignore);
+        list(&self.query.secret);
+        list(&self.headers.named);
+        list(&self.headers.except);
+        list(&self.cookies.named);
+        out.push(u8::from(self.headers.others));
+    }
+}
+
+/// Whether `name` fits `pattern`, in which `*` stands for any run of characters.
+pub(super) fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut rest) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while rest < name.len() {
+        if pattern.get(at) == Some(&b'*') {
+            retry = Some((at + 1, rest));
+            at += 1;
+        } else if pattern.get(at) == Some(&name[rest]) {
+            at += 1;
+            rest += 1;
+        } else if let Some((after_star, matched)) = retry {
+            at = after_star;
+            rest = matched + 1;
+            retry = Some((after_star, matched + 1));
+        } else {
+            return false;
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{freely_varied, glob};
+
+    #[test]
+    fn globs() {
+        for (pattern, name, expected) in [
+            ("utm_*", "utm_source", true),
+            ("utm_*", "utm", false),
+            ("*", "", true),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b-d", false),
+            ("fbclid", "fbclid", true),
+            ("fbclid", "fbclid2", false),
+        ] {
+            assert_eq!(
+                glob(pattern.as_bytes(), name.as_bytes()),
+                expected,
+                "{pattern} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_shapes_an_answer_is_not_varied_freely() {
+        for name in [
+            "origin",
+            "forwarded",
+            "x-forwarded-host",
+            "x-forwarded-proto",
+            "x-api-key",
+            "cf-ipcountry",
+            "x-http-method-override",
+        ] {
+            assert!(!freely_varied(name.as_bytes()), "{name}");
+        }
+        for name in [
+            "User-Agent",
+            "accept-language",
+            "Sec-Fetch-Mode",
+            "if-none-match",
+            "traceparent",
+        ] {
+            assert!(freely_varied(name.as_bytes()), "{name}");
+        }
+    }
 }

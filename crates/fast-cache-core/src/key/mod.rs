@@ -1,4 +1,66 @@
 //! Keys: an injective encoding of everything an answer may depend on.
+//!
+//! | file | what |
+//! |---|---|
+//! | [`inputs`] | which parts of a request join a route's key |
+//! | [`build`] | the key of a request, and of one variant of its answer |
+//! | [`explain`] | the parts of a key in words |
+//! | [`secret`] | digests, and hashes that stand for credentials |
+//!
+//! A key is the route's [`Identity`] and then the request's parts, each with its length before it, so that two requests
+//! that differ in any part have different keys. An entry is found by 128 keyed bits and then compared in full.
+
+pub mod build;
+mod encode;
+pub mod explain;
+pub mod inputs;
+pub mod secret;
+
+pub use build::{BuiltKey, build_key, custom_key, variant_key};
+pub use secret::Secret;
+
+/// Which route a key belongs to: the same in every process, on every machine and in every language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity([u8; 16]);
+
+impl Identity {
+    /// The identity of a route, from its namespace, method, host pattern (empty where there is none), full path
+    /// template and the inputs that join its keys.
+    pub fn of_route(
+        namespace: &str,
+        method: &str,
+        host: &str,
+        template: &str,
+        inputs: &inputs::Inputs,
+    ) -> Self {
+        let mut parts = Vec::with_capacity(128);
+        for part in [namespace, method, host, template] {
+            encode::push_part(&mut parts, part.as_bytes());
+        }
+        inputs.describe(&mut parts);
+        Self::hash(&parts)
+    }
+
+    /// The identity of an endpoint of a route, for drops by endpoint: without the inputs.
+    pub fn of_endpoint(namespace: &str, host: &str, template: &str) -> Self {
+        let mut parts = Vec::with_capacity(128);
+        for part in [namespace, host, template] {
+            encode::push_part(&mut parts, part.as_bytes());
+        }
+        Self::hash(&parts)
+    }
+
+    /// The identity's bytes.
+    pub fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    fn hash(parts: &[u8]) -> Self {
+        let mut out = [0; 16];
+        out.copy_from_slice(&blake3::hash(parts).as_bytes()[..16]);
+        Self(out)
+    }
+}
 
 /// A key that owns its bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +86,10 @@ impl Key {
 
     /// The borrowed form.
     pub fn borrow(&self) -> KeyRef<'_> {
-        KeyRef { digest: self.digest, bytes: &self.bytes }
+        KeyRef {
+            digest: self.digest,
+            bytes: &self.bytes,
+        }
     }
 
     /// The whole key, given away.
@@ -36,6 +101,9 @@ impl Key {
 impl KeyRef<'_> {
     /// An owned copy.
     pub fn to_owned(self) -> Key {
-        Key { digest: self.digest, bytes: self.bytes.into() }
+        Key {
+            digest: self.digest,
+            bytes: self.bytes.into(),
+        }
     }
 }

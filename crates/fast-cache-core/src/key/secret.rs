@@ -20,7 +20,10 @@ impl Secret {
         };
         let mut conceal = [0; 32];
         conceal.copy_from_slice(&bytes[16..]);
-        Self { digest: (word(0), word(8)), conceal }
+        Self {
+            digest: (word(0), word(8)),
+            conceal,
+        }
     }
 
     /// 128 keyed bits that find an entry. Crafting collisions needs the secret, and a collision is only a miss.

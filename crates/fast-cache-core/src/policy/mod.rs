@@ -93,7 +93,10 @@ impl Canonical {
 
 /// The caching policy of one route.
 #[derive(Clone, Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "independent switches of the public contract")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the public contract"
+)]
 pub struct Policy {
     /// How long a response may be reused.
     pub lifetime: Lifetime,
@@ -148,7 +151,11 @@ mod tests {
     fn statuses_hold_what_was_added() {
         let statuses = Statuses::default();
         for status in 0..1000 {
-            assert_eq!(statuses.contains(status), matches!(status, 200 | 301 | 308), "{status}");
+            assert_eq!(
+                statuses.contains(status),
+                matches!(status, 200 | 301 | 308),
+                "{status}"
+            );
         }
         assert!(Statuses::NONE.with(100).with(599).contains(599));
         assert!(!Statuses::NONE.with(600).contains(600));
@@ -156,9 +163,18 @@ mod tests {
 
     #[test]
     fn one_spelling_is_canonical() {
-        for (text, expected) in
-            [("0", true), ("7", true), ("-7", true), ("-0", false), ("07", false), ("+7", false), (" 7", false), ("", false), ("-", false), ("7.0", false)]
-        {
+        for (text, expected) in [
+            ("0", true),
+            ("7", true),
+            ("-7", true),
+            ("-0", false),
+            ("07", false),
+            ("+7", false),
+            (" 7", false),
+            ("", false),
+            ("-", false),
+            ("7.0", false),
+        ] {
             assert_eq!(Canonical::Integer.holds(text), expected, "{text:?}");
         }
         assert!(Canonical::Uuid.holds("123e4567-e89b-12d3-a456-426614174000"));

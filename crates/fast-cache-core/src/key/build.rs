@@ -1,0 +1,279 @@
+//! The key of a request.
+
+use super::encode::{push_number, push_part};
+use super::inputs::{Inputs, QueryInputs, freely_varied, glob, is_plain};
+use super::{Identity, KeyRef, Secret};
+use crate::fields::{Line, values};
+use crate::request::Request;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A key as it was built, in the caller's buffer.
+#[derive(Clone, Debug)]
+pub struct BuiltKey<'a> {
+    /// The key.
+    pub key: KeyRef<'a>,
+    /// Where the route path (decoded, without `root_path`) stands in the key's bytes.
+    pub route_path: Range<usize>,
+}
+
+const PRIMARY: u8 = 0;
+const VARIANT: u8 = 1;
+const CUSTOM: u8 = 2;
+
+/// Builds the key of `request` for a route, in `buffer`, which is cleared first.
+///
+/// It holds the route's identity, scheme, `Host`, `root_path`, the path both decoded and as it stood on the wire, and
+/// the query parameters, headers and cookies among `inputs`. Values of headers and cookies are concealed.
+pub fn build_key<'b>(
+    identity: &Identity,
+    inputs: &Inputs,
+    secret: &Secret,
+    request: &Request<'_>,
+    host: Option<&[u8]>,
+    buffer: &'b mut Vec<u8>,
+) -> BuiltKey<'b> {
+    buffer.clear();
+    buffer.push(PRIMARY);
+    buffer.extend_from_slice(identity.bytes());
+    push_scheme(buffer, request.scheme);
+    push_host(buffer, host);
+    push_part(buffer, request.root_path.as_bytes());
+    push_part(buffer, request.path.as_bytes());
+    let path_end = buffer.len();
+    match request.raw_path {
+        Some(raw) if raw == request.path.as_bytes() => buffer.push(0),
+        Some(raw) => {
+            buffer.push(1);
+            push_part(buffer, raw);
+        }
+        None => buffer.push(2),
+    }
+    push_query(buffer, &inputs.query, secret, request.query);
+    for name in &inputs.headers.named {
+        push_header(buffer, name, secret, request.lines);
+    }
+    if inputs.headers.others {
+        push_other_headers(buffer, inputs, secret, request.lines);
+    }
+    for name in &inputs.cookies.named {
+        push_cookie(buffer, name, secret, request.lines);
+    }
+    let route_path = path_end - request.route_path().len()..path_end;
+    BuiltKey {
+        key: KeyRef {
+            digest: secret.digest(buffer),
+            bytes: buffer,
+        },
+        route_path,
+    }
+}
+
+/// Builds the key that the route's author made: the route's identity and the author's own text.
+pub fn custom_key<'b>(
+    identity: &Identity,
+    secret: &Secret,
+    text: &str,
+    buffer: &'b mut Vec<u8>,
+) -> KeyRef<'b> {
+    buffer.clear();
+    buffer.push(CUSTOM);
+    buffer.extend_from_slice(identity.bytes());
+    push_part(buffer, text.as_bytes());
+    KeyRef {
+        digest: secret.digest(buffer),
+        bytes: buffer,
+    }
+}
+
+/// Builds the key of one variant: the primary key and what the request says under each of `names`.
+pub fn variant_key<'b>(
+    primary: &[u8],
+    names: &[Box<str>],
+    secret: &Secret,
+    lines: &[Line<'_>],
+    buffer: &'b mut Vec<u8>,
+) -> KeyRef<'b> {
+    buffer.clear();
+    buffer.push(VARIANT);
+    push_part(buffer, primary);
+    for name in names {
+        push_part(buffer, name.as_bytes());
+        push_header(buffer, name, secret, lines);
+    }
+    KeyRef {
+        digest: secret.digest(buffer),
+        bytes: buffer,
+    }
+}
+
+fn push_scheme(out: &mut Vec<u8>, scheme: &[u8]) {
+    match scheme {
+        b"http" => out.push(0),
+        b"https" => out.push(1),
+        other => {
+            out.push(2);
+            push_part(out, other);
+        }
+    }
+}
+
+fn push_host(out: &mut Vec<u8>, host: Option<&[u8]>) {
+    let Some(host) = host else {
+        out.push(0);
+        return;
+    };
+    push_number(out, host.len() as u64 + 1);
+    // Host names are compared without regard to case (RFC 9110 §4.2.3).
+    out.extend(host.iter().map(u8::to_ascii_lowercase));
+}
+
+fn push_query(out: &mut Vec<u8>, inputs: &QueryInputs, secret: &Secret, query: &[u8]) {
+    if inputs.only.is_none() && inputs.ignore.is_empty() && inputs.secret.is_empty() {
+        push_part(out, query);
+        return;
+    }
+    for pair in query
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty())
+    {
+        let (raw_name, value) = split_pair(pair);
+        let name = decode_name(raw_name);
+        let named = |list: &[Box<str>]| list.iter().any(|listed| listed.as_bytes() == &*name);
+        let joins = inputs.only.as_deref().is_none_or(named)
+            && !inputs
+                .ignore
+                .iter()
+                .any(|pattern| glob(pattern.as_bytes(), &name));
+        if !joins {
+            continue;
+        }
+        if named(&inputs.secret) {
+            out.push(if value.is_some() { 2 } else { 3 });
+            push_part(out, raw_name);
+            out.extend_from_slice(&secret.conceal(value.unwrap_or_default()));
+        } else {
+            out.push(1);
+            push_part(out, pair);
+        }
+    }
+    out.push(0);
+}
+
+fn split_pair(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
+    match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&pair[..at], Some(&pair[at + 1..])),
+        None => (pair, None),
+    }
+}
+
+/// The name of a query parameter as an application sees it: `+` is a blank, `%xx` a byte.
+pub(super) fn decode_name(raw: &[u8]) -> Cow<'_, [u8]> {
+    if !raw.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Cow::Borrowed(raw);
+    }
+    let hex = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
+    let mut out = Vec::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        match (first, after) {
+            (b'+', _) => out.push(b' '),
+            (b'%', [high, low, tail @ ..]) => match (hex(*high), hex(*low)) {
+                (Some(high), Some(low)) => {
+                    out.push(high << 4 | low);
+                    rest = tail;
+                }
+                _ => out.push(b'%'),
+            },
+            _ => out.push(first),
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn push_header(out: &mut Vec<u8>, name: &str, secret: &Secret, lines: &[Line<'_>]) {
+    let count = lines.iter().filter(|line| line.is(name)).count();
+    push_number(out, count as u64);
+    if count == 0 {
+        return;
+    }
+    if is_plain(name) {
+        for value in values(lines, name) {
+            push_part(out, value.trim_ascii());
+        }
+    } else {
+        let mut parts = Vec::with_capacity(128);
+        for value in values(lines, name) {
+            push_part(&mut parts, value);
+        }
+        out.extend_from_slice(&secret.conceal(&parts));
+    }
+}
+
+/// One hash over all header lines that are neither named nor varied freely.
+fn push_other_headers(out: &mut Vec<u8>, inputs: &Inputs, secret: &Secret, lines: &[Line<'_>]) {
+    let mut parts = Vec::new();
+    for line in lines {
+        let listed = |names: &[Box<str>]| names.iter().any(|name| line.is(name));
+        if freely_varied(line.name)
+            || listed(&inputs.headers.named)
+            || listed(&inputs.headers.except)
+        {
+            continue;
+        }
+        push_number(&mut parts, line.name.len() as u64);
+        parts.extend(line.name.iter().map(u8::to_ascii_lowercase));
+        push_part(&mut parts, line.value);
+    }
+    if parts.is_empty() {
+        out.push(0);
+    } else {
+        out.push(1);
+        out.extend_from_slice(&secret.conceal(&parts));
+    }
+}
+
+fn push_cookie(out: &mut Vec<u8>, name: &str, secret: &Secret, lines: &[Line<'_>]) {
+    let mut parts = Vec::new();
+    let mut count = 0;
+    for value in cookie_values(lines, name) {
+        count += 1;
+        push_part(&mut parts, value);
+    }
+    push_number(out, count);
+    if count > 0 {
+        out.extend_from_slice(&secret.conceal(&parts));
+    }
+}
+
+/// The values of every cookie of this name, over all `Cookie` lines, in order.
+pub(super) fn cookie_values<'a>(
+    lines: &'a [Line<'a>],
+    name: &'a str,
+) -> impl Iterator<Item = &'a [u8]> {
+    values(lines, "cookie")
+        .flat_map(|value| value.split(|byte| *byte == b';'))
+        .filter_map(move |pair| {
+            let (found, value) = split_pair(pair);
+            // A cookie without "=" has an empty name and is all value.
+            let (found, value) = value.map_or((&b""[..], found), |value| (found, value));
+            (trim_blank(found) == name.as_bytes()).then(|| trim_blank(value))
+        })
+}
+
+/// Trims every byte that Python takes for white space in Latin-1 text, as frameworks do before they compare.
+fn trim_blank(mut bytes: &[u8]) -> &[u8] {
+    let blank = |byte: &u8| matches!(byte, 0x09..=0x0d | 0x1c..=0x20 | 0x85 | 0xa0);
+    while let [first, rest @ ..] = bytes
+        && blank(first)
+    {
+        bytes = rest;
+    }
+    while let [rest @ .., last] = bytes
+        && blank(last)
+    {
+        bytes = rest;
+    }
+    bytes
+}

@@ -1,0 +1,157 @@
+//! Which responses are kept ([RFC 9111 §3](https://www.rfc-editor.org/rfc/rfc9111#section-3),
+//! [§3.5](https://www.rfc-editor.org/rfc/rfc9111#section-3.5)), and never more than a shared cache may.
+
+use crate::fields::Line;
+use crate::fields::cache_control::ResponseDirectives;
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::stored::Traits;
+
+/// Whether a response may be kept, judged by its status and header lines.
+///
+/// A response's `no-store`, `no-cache` and `private`, also in their qualified forms, win over the route. `Set-Cookie`
+/// is never stored. `only_shared` says that the request carried a credential which the key does not hold.
+///
+/// # Errors
+///
+/// The reason for which the response is passed on and not kept.
+pub fn may_store(
+    status: u16,
+    lines: &[Line<'_>],
+    directives: &ResponseDirectives,
+    policy: &Policy,
+    only_shared: bool,
+) -> Result<Traits, Reason> {
+    if !policy.statuses.contains(status) || status == 206 || status == 304 || status < 200 {
+        return Err(Reason::Status);
+    }
+    if directives.no_store {
+        return Err(Reason::NoStore);
+    }
+    if directives.private {
+        return Err(Reason::Private);
+    }
+    if directives.no_cache {
+        return Err(Reason::NoCache);
+    }
+    if lines
+        .iter()
+        .any(|line| line.is("set-cookie") || line.is("set-cookie2"))
+    {
+        return Err(Reason::SetCookie);
+    }
+    let shared_with_credentials = policy.public
+        || directives.public
+        || directives.s_maxage.is_some()
+        || directives.must_revalidate;
+    if only_shared && !shared_with_credentials {
+        return Err(Reason::Authorization);
+    }
+    Ok(Traits {
+        shared_with_credentials,
+        must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
+    })
+}
+
+/// The body length that `Content-Length` announces.
+///
+/// # Errors
+///
+/// Lengths that contradict each other, or are no number.
+pub fn announced_length(lines: &[Line<'_>]) -> Result<Option<u64>, Reason> {
+    let mut announced = None;
+    for line in lines.iter().filter(|line| line.is("content-length")) {
+        let value = line.value.trim_ascii();
+        if value.is_empty() || value.len() > 19 || !value.iter().all(u8::is_ascii_digit) {
+            return Err(Reason::MalformedResponse);
+        }
+        let length = value
+            .iter()
+            .fold(0u64, |sum, digit| sum * 10 + u64::from(digit - b'0'));
+        if announced.is_some_and(|other| other != length) {
+            return Err(Reason::MalformedResponse);
+        }
+        announced = Some(length);
+    }
+    Ok(announced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{announced_length, may_store};
+    use crate::fields::Line;
+    use crate::fields::cache_control::ResponseDirectives;
+    use crate::policy::Policy;
+    use crate::reason::Reason;
+
+    fn lines<'a>(headers: &[(&'a str, &'a str)]) -> Vec<Line<'a>> {
+        headers
+            .iter()
+            .map(|(name, value)| Line::new(name.as_bytes(), value.as_bytes()))
+            .collect()
+    }
+
+    fn check(status: u16, headers: &[(&str, &str)], only_shared: bool) -> Result<bool, Reason> {
+        let lines = lines(headers);
+        let directives = ResponseDirectives::parse(&lines);
+        may_store(status, &lines, &directives, &Policy::default(), only_shared)
+            .map(|traits| traits.shared_with_credentials)
+    }
+
+    #[test]
+    fn responses_that_are_not_kept() {
+        for (status, header, reason) in [
+            (404, ("a", "b"), Reason::Status),
+            (206, ("a", "b"), Reason::Status),
+            (304, ("a", "b"), Reason::Status),
+            (200, ("Cache-Control", "NO-STORE"), Reason::NoStore),
+            (
+                200,
+                ("cache-control", "max-age=5 , Private"),
+                Reason::Private,
+            ),
+            (200, ("cache-control", "private=\"x\""), Reason::Private),
+            (200, ("cache-control", "\tno-cache"), Reason::NoCache),
+            (200, ("Set-Cookie", "a=b"), Reason::SetCookie),
+        ] {
+            assert_eq!(check(status, &[header], false), Err(reason), "{header:?}");
+        }
+    }
+
+    #[test]
+    fn credentials_need_permission() {
+        assert_eq!(check(200, &[], true), Err(Reason::Authorization));
+        for directive in ["public", "s-maxage=5", "must-revalidate"] {
+            assert_eq!(
+                check(200, &[("cache-control", directive)], true),
+                Ok(true),
+                "{directive}"
+            );
+        }
+        assert_eq!(check(200, &[], false), Ok(false));
+    }
+
+    #[test]
+    fn lengths() {
+        assert_eq!(
+            announced_length(&lines(&[("Content-Length", " 12 ")])),
+            Ok(Some(12))
+        );
+        assert_eq!(
+            announced_length(&lines(&[("content-length", "1"), ("content-length", "1")])),
+            Ok(Some(1))
+        );
+        assert_eq!(announced_length(&[]), Ok(None));
+        for bad in ["", "-1", "1x", "99999999999999999999", "1, 1"] {
+            assert_eq!(
+                announced_length(&lines(&[("content-length", bad)])),
+                Err(Reason::MalformedResponse),
+                "{bad}"
+            );
+        }
+        assert_eq!(
+            announced_length(&lines(&[("content-length", "1"), ("content-length", "2")])),
+            Err(Reason::MalformedResponse)
+        );
+    }
+}

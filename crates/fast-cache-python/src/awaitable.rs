@@ -1,0 +1,177 @@
+//! Awaitables that need no Python frame of their own: send some messages, then return.
+//!
+//! They are coroutines as far as `asyncio.iscoroutine` and `create_task` can tell (`send`, `throw`, `close`), and
+//! nothing happens before they are first driven.
+
+use crate::names;
+use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+/// Sends up to two messages, one after the other, and returns `None`.
+///
+/// Not frozen: being driven is what it is for, and PyO3's borrow flag refuses a second driver.
+#[pyclass(name = "SendMessages", module = "fast_cache_middleware._core")]
+pub(crate) struct SendMessages {
+    send: Option<Py<PyAny>>,
+    messages: [Option<Py<PyDict>>; 2],
+    current: Option<Py<PyAny>>,
+}
+
+impl SendMessages {
+    /// Sends `first` and then `second`, where they are given, through `send`.
+    pub(crate) fn new(send: Py<PyAny>, first: Option<Py<PyDict>>, second: Option<Py<PyDict>>) -> Self {
+        Self { send: Some(send), messages: [first, second], current: None }
+    }
+
+    /// Does nothing when awaited.
+    pub(crate) fn nothing() -> Self {
+        Self { send: None, messages: [None, None], current: None }
+    }
+
+    fn next_message(&mut self) -> Option<Py<PyDict>> {
+        self.messages[0].take().or_else(|| self.messages[1].take())
+    }
+
+    /// Drives on with `value`. `Ok(Some(…))` is what an inner awaitable yields to the event loop.
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Py<PyAny>>> {
+        let mut value = value;
+        loop {
+            let current = match self.current.take() {
+                Some(current) => current.into_bound(py),
+                None => {
+                    let Some(message) = self.next_message() else {
+                        self.send = None;
+                        return Ok(None);
+                    };
+                    let Some(send) = &self.send else { return Ok(None) };
+                    value = None;
+                    iterator_of(&send.bind(py).call1((message,))?)?
+                }
+            };
+            match resume(&current, value)? {
+                Some(yielded) => {
+                    self.current = Some(current.unbind());
+                    return Ok(Some(yielded));
+                }
+                None => value = None,
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl SendMessages {
+    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.drive(py, None)
+    }
+
+    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.drive(py, Some(value))?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &mut self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let Some(current) = self.current.take() else {
+            self.messages = [None, None];
+            return Err(raised(kind, value));
+        };
+        let _ = traceback;
+        let error = raised(kind, value).into_value(py);
+        match current.bind(py).call_method1(names::throw(py), (error,)) {
+            Ok(yielded) => {
+                self.current = Some(current);
+                Ok(yielded.unbind())
+            }
+            // The inner awaitable took the exception and returned: go on with what is left to send.
+            Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
+                self.drive(py, None)?.ok_or_else(|| PyStopIteration::new_err(()))
+            }
+            Err(error) => {
+                self.messages = [None, None];
+                Err(error)
+            }
+        }
+    }
+
+    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.messages = [None, None];
+        self.send = None;
+        match self.current.take() {
+            Some(current) => current.bind(py).call_method0(names::close(py)).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.send)?;
+        visit.call(&self.messages[0])?;
+        visit.call(&self.messages[1])?;
+        visit.call(&self.current)
+    }
+
+    fn __clear__(&mut self) {
+        self.send = None;
+        self.messages = [None, None];
+        self.current = None;
+    }
+}
+
+/// What drives an awaitable: a coroutine itself, anything else through `__await__`.
+fn iterator_of<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let py = awaitable.py();
+    if awaitable.is_exact_instance(COROUTINE.import(py, "types", "CoroutineType")?.as_any()) {
+        return Ok(awaitable.clone());
+    }
+    awaitable.call_method0(names::await_(py))
+}
+
+/// Resumes a coroutine or iterator; `None` when it has returned.
+fn resume(iterator: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Py<PyAny>>> {
+    let py = iterator.py();
+    let value = value.map_or_else(|| py.None(), |value| value.clone().unbind());
+    let mut result: *mut ffi::PyObject = std::ptr::null_mut();
+    // SAFETY: both pointers are live for the call, and `result` is written before it is read: it is a new reference
+    // unless the outcome is PYGEN_ERROR, where it is null.
+    let outcome = unsafe { ffi::PyIter_Send(iterator.as_ptr(), value.as_ptr(), &raw mut result) };
+    // SAFETY: see above; a null pointer gives `None`.
+    let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
+    match (outcome, result) {
+        (ffi::PySendResult::PYGEN_NEXT, Some(yielded)) => Ok(Some(yielded.unbind())),
+        (ffi::PySendResult::PYGEN_RETURN, _) => Ok(None),
+        _ => Err(PyErr::take(py).unwrap_or_else(|| PyRuntimeError::new_err("an awaitable failed without an exception"))),
+    }
+}
+
+/// The exception that `throw(kind, value)` raises.
+fn raised(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyErr {
+    match (kind.cast::<PyType>(), value) {
+        (Ok(kind), Some(value)) if !value.is_none() => {
+            if value.is_instance(kind).unwrap_or(false) {
+                PyErr::from_value(value.clone())
+            } else {
+                PyErr::from_type(kind.clone(), (value.clone().unbind(),))
+            }
+        }
+        (Ok(kind), _) => PyErr::from_type(kind.clone(), ()),
+        (Err(_), _) => PyErr::from_value(kind.clone()),
+    }
+}

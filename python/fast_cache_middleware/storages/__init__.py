@@ -1,0 +1,14 @@
+"""Where responses are kept: the interface for storages of your own, and serializers to build them with."""
+
+from .base import BaseStorage, Stored, as_storage, request_without_credentials
+from .serializers import BaseSerializer, DefaultSerializer, JSONSerializer
+
+__all__ = [
+    "BaseSerializer",
+    "BaseStorage",
+    "DefaultSerializer",
+    "JSONSerializer",
+    "Stored",
+    "as_storage",
+    "request_without_credentials",
+]

@@ -247,9 +247,9 @@ mod tests {
 
     #[test]
     fn if_modified_since_needs_one_valid_date() {
+        type Values = [&'static [u8]];
         let date: &[u8] = b"Sun, 06 Nov 1994 08:49:37 GMT";
         let moment = 784_111_777;
-        type Values = [&'static [u8]];
         let table: &[(&Values, i64, Option<bool>)] = &[
             (&[date], moment - 1, Some(false)),
             (&[date], moment, Some(false)),

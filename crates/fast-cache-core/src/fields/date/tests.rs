@@ -138,3 +138,31 @@ fn formatting() {
         format(Timestamp::from_seconds(-1))
     );
 }
+
+#[test]
+fn days_follow_each_other_in_every_year() {
+    let midnight = |date: String| seconds(&format!("Mon, {date} 00:00:00 GMT"));
+    for year in 1..=9999 {
+        let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+        let first = midnight(format!("01 Jan {year:04}")).expect("a date");
+        let march = midnight(format!("01 Mar {year:04}")).expect("a date");
+        let last = midnight(format!("31 Dec {year:04}")).expect("a date");
+        assert_eq!(
+            (march - first) / 86_400,
+            if leap { 60 } else { 59 },
+            "{year}"
+        );
+        assert_eq!((last - march) / 86_400, 305, "{year}");
+        assert_eq!(
+            midnight(format!("29 Feb {year:04}")).is_some(),
+            leap,
+            "{year}"
+        );
+        let next = midnight(format!("01 Jan {:04}", year + 1));
+        assert_eq!(next, (year < 9999).then_some(last + 86_400), "{year}");
+        for moment in [first, march - 1, march, last] {
+            let date = format(Timestamp::from_seconds(moment)).expect("a year of four digits");
+            assert_eq!(parse(&date, NOW), Some(Timestamp::from_seconds(moment)));
+        }
+    }
+}

@@ -1,0 +1,276 @@
+"""What a route's code can see of a request, from FastAPI's `dependant` tree. Whatever is not understood is raw."""
+
+import functools
+import types
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from uuid import UUID
+
+from ..config import CacheConfig, CacheDropConfig
+from . import framework as fw
+from . import template
+from .record import FoldedType, Inputs
+
+_KNOWN_FIELDS: Final = frozenset(
+    {
+        "path_params", "query_params", "header_params", "cookie_params", "body_params", "dependencies", "name", "call",
+        "request_param_name", "websocket_param_name", "http_connection_param_name", "response_param_name",
+        "background_tasks_param_name", "security_scopes_param_name", "security_requirements", "security_scopes",
+        "own_oauth_scopes", "parent_oauth_scopes", "use_cache", "path", "scope", "cache_key", "concurrency",
+    }
+)  # fmt: skip
+_SECURITY_READS: Final = {
+    "APIKeyQuery": "query", "APIKeyHeader": "header", "APIKeyCookie": "cookie", "HTTPBase": "authorization",
+    "HTTPBasic": "authorization", "HTTPBearer": "authorization", "HTTPDigest": "authorization",
+    "OAuth2": "authorization", "OAuth2PasswordBearer": "authorization",
+    "OAuth2AuthorizationCodeBearer": "authorization", "OpenIdConnect": "authorization",
+}  # fmt: skip
+_FOLDED: Final[dict[object, FoldedType]] = {int: "int", UUID: "uuid"}
+_CONVERTOR_FOLDED: Final[dict[str, FoldedType]] = {"int": "int", "uuid": "uuid"}
+
+Known = Literal["named", "whole"]
+
+
+def raw_inputs(path: str = "") -> Inputs:
+    """The inputs of an endpoint that takes the whole request."""
+    return Inputs(True, None, (), True, None, False, canonical=_from_convertors(path))
+
+
+def as_raw(inputs: Inputs) -> Inputs:
+    """`inputs` where something unknown stands in front of the endpoint; what was declared stays declared."""
+    return replace(inputs, raw=True, query=None, all_headers=True, cookies=None)
+
+
+def with_headers(inputs: Inputs, *names: str) -> Inputs:
+    """`inputs` that also see these headers."""
+    return replace(inputs, headers=tuple(dict.fromkeys((*inputs.headers, *names))))
+
+
+def united(first: Inputs, second: Inputs) -> Inputs:
+    """Everything that either of two can see."""
+    return Inputs(
+        raw=first.raw or second.raw,
+        query=None if first.query is None or second.query is None else _merged(first.query, second.query),
+        headers=_merged(first.headers, second.headers),
+        all_headers=first.all_headers or second.all_headers,
+        cookies=None if first.cookies is None or second.cookies is None else _merged(first.cookies, second.cookies),
+        authorization=first.authorization or second.authorization,
+        secret_headers=_merged(first.secret_headers, second.secret_headers),
+        secret_query=_merged(first.secret_query, second.secret_query),
+        secret_cookies=_merged(first.secret_cookies, second.secret_cookies),
+        reads_body=first.reads_body or second.reads_body,
+        canonical=tuple(dict((*first.canonical, *second.canonical)).items()),
+    )
+
+
+def declared_inputs(dependant: Any, path: str, *, raw: bool = False) -> Inputs:
+    """The inputs of a route of FastAPI with the full template `path`."""
+    reader = _Reader(path)
+    reader.read(dependant)
+    inputs = reader.result()
+    return as_raw(inputs) if raw else inputs
+
+
+class _Reader:
+    def __init__(self, path: str) -> None:
+        self.raw = self.reads_body = self.authorization = False
+        self.whole: set[str] = set()
+        self.names: dict[str, dict[str, None]] = {place: {} for place in ("query", "header", "cookie")}
+        self.secrets: dict[str, dict[str, None]] = {place: {} for place in ("query", "header", "cookie")}
+        self.canonical: dict[str, FoldedType] = dict(_from_convertors(path))
+
+    def read(self, dependant: Any) -> None:
+        if not _is_known(type(dependant)):
+            self.raw = True
+        pending = [dependant]
+        while pending:
+            current = pending.pop()
+            call = current.call
+            if _is_config(call) or (fw.SecurityBase is not None and self._scheme(call)):
+                continue
+            pending += current.dependencies
+            if (current.request_param_name or current.http_connection_param_name) and not _is_ours(call):
+                self.raw = True
+            if current.body_params:
+                self.reads_body = True
+            for field in current.query_params:
+                self._field("query", field)
+            for field in current.header_params:
+                self._field("header", field)
+            for field in current.cookie_params:
+                self._field("cookie", field)
+            for field in current.path_params:
+                folded = _FOLDED.get(_bare(_annotation(field)))
+                if folded is not None:
+                    self.canonical[field.alias] = folded
+
+    def _scheme(self, call: Any) -> bool:
+        if not isinstance(call, fw.SecurityBase):
+            return False
+        place = _security_calls().get(type(call).__call__)
+        if place is None:
+            return False
+        if place == "authorization":
+            self.authorization = True
+            return True
+        name = getattr(getattr(call, "model", None), "name", None)
+        if not isinstance(name, str):
+            return False
+        self._secret(place, name.lower() if place == "header" else name)
+        return True
+
+    def _secret(self, place: str, name: str) -> None:
+        if place == "header" and name == "authorization":
+            self.authorization = True
+        elif place == "header" and name == "cookie":
+            self.whole.add("cookie")
+        else:
+            self.secrets[place][name] = None
+
+    def _field(self, place: str, field: Any) -> None:
+        info = field.field_info
+        names = _names(field.alias, info)
+        if getattr(field, "config", None):
+            names.append(field.name)
+        annotation = _annotation(field)
+        for model in _models(annotation):
+            inner = _model_names(model)
+            if inner is None or getattr(info, "metadata", None) or get_origin(annotation) is Annotated:
+                self.whole.add(place)
+            else:
+                names += inner
+                if place == "header":
+                    names += [name.replace("_", "-") for name in inner]
+        if None in names:
+            self.whole.add(place)
+        for name in names:
+            if name is None:
+                continue
+            if place != "header":
+                self.names[place][name] = None
+            elif (lower := name.lower()) in ("authorization", "cookie", "proxy-authorization"):
+                self._secret("header", lower)
+            else:
+                self.names["header"][lower] = None
+
+    def result(self) -> Inputs:
+        names, secrets, raw = self.names, self.secrets, self.raw
+        return Inputs(
+            raw=raw,
+            query=None if raw or "query" in self.whole else tuple(names["query"]),
+            headers=tuple(names["header"]),
+            all_headers=raw or "header" in self.whole,
+            cookies=None if raw or "cookie" in self.whole else tuple(names["cookie"]),
+            authorization=self.authorization,
+            secret_headers=tuple(secrets["header"]),
+            secret_query=tuple(secrets["query"]),
+            secret_cookies=tuple(secrets["cookie"]),
+            reads_body=self.reads_body,
+            canonical=tuple(self.canonical.items()),
+        )
+
+
+def _merged(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first, *second)))
+
+
+def _from_convertors(path: str) -> tuple[tuple[str, FoldedType], ...]:
+    parameters = template.parameters(path).items()
+    return tuple((name, _CONVERTOR_FOLDED[kind]) for name, kind in parameters if kind in _CONVERTOR_FOLDED)
+
+
+def _is_config(call: Any) -> bool:
+    return isinstance(call, (CacheConfig, CacheDropConfig)) and type(call).__call__ in (
+        CacheConfig.__call__,
+        CacheDropConfig.__call__,
+    )
+
+
+def _is_ours(call: Any) -> bool:
+    """This package's own dependencies take the request only to find the cache."""
+    module = getattr(call, "__module__", None)
+    return isinstance(module, str) and module.partition(".")[0] == __name__.partition(".")[0]
+
+
+@functools.cache
+def _is_known(dependant_class: type) -> bool:
+    """Whether FastAPI's `Dependant` has only the fields that are read here."""
+    fields = getattr(dependant_class, "__dataclass_fields__", None)
+    if fields is None:
+        code = dependant_class.__init__.__code__  # type: ignore[misc]
+        fields = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - {"self", "security_schemes"}
+    return all(name in _KNOWN_FIELDS or name.startswith("_") for name in fields if name.endswith(("_params", "_name")))
+
+
+@functools.cache
+def _security_calls() -> dict[Any, str]:
+    """The `__call__` of every scheme of FastAPI with the one thing it reads."""
+    from fastapi import security
+    from fastapi.security import http
+
+    found = {}
+    for name, place in _SECURITY_READS.items():
+        scheme = getattr(security, name, None) or getattr(http, name, None)
+        if scheme is not None and "__call__" in vars(scheme):
+            found[scheme.__call__] = place
+    return found
+
+
+def _annotation(field: Any) -> Any:
+    annotation = getattr(field.field_info, "annotation", None)
+    return getattr(field, "type_", None) if annotation is None else annotation
+
+
+def _bare(annotation: Any) -> Any:
+    """The type without `Annotated` and `| None`; `None` for what cannot be a dictionary key."""
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, types.UnionType):
+        others = [member for member in get_args(annotation) if member is not type(None)]
+        annotation = _bare(others[0]) if len(others) == 1 else None
+    return annotation if isinstance(annotation, type) else None
+
+
+def _models(annotation: Any) -> Iterator[type]:
+    """Every Pydantic model in an annotation."""
+    if isinstance(annotation, type) and (hasattr(annotation, "model_fields") or hasattr(annotation, "__fields__")):
+        yield annotation
+    else:
+        for member in get_args(annotation):
+            yield from _models(member)
+
+
+def _names(alias: Any, info: Any) -> list[str | None]:
+    """The names under which a parameter may come; `None` among them where one is a path into a structure."""
+    found: list[str | None] = []
+    for name in (alias, getattr(info, "alias", None), getattr(info, "validation_alias", None)):
+        if name is None:
+            continue
+        for choice in getattr(name, "choices", (name,)):
+            found.append(choice if isinstance(choice, str) else None)
+    return found
+
+
+@functools.lru_cache(maxsize=1024)
+def _model_names(model: Any) -> list[str | None] | None:
+    """The names a model of parameters reads; `None` if it can see parameters that it does not declare."""
+    from pydantic import BaseModel, RootModel
+
+    if not issubclass(model, BaseModel) or issubclass(model, RootModel):
+        return None
+    config = model.model_config
+    validators = model.__pydantic_decorators__.model_validators.values()
+    if (
+        config.get("extra", "ignore") != "ignore"
+        or config.get("alias_generator") is not None
+        or getattr(model, "__pydantic_custom_init__", True)
+        or any(validator.info.mode != "after" for validator in validators)
+        or getattr(model.__get_pydantic_core_schema__, "__func__", None)
+        is not BaseModel.__get_pydantic_core_schema__.__func__  # type: ignore[attr-defined]
+    ):
+        return None
+    found: list[str | None] = []
+    for name, field in model.model_fields.items():
+        found += [name, *_names(None, field)]
+    return None if None in found else found

@@ -1,0 +1,93 @@
+"""The analysed application as plain data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ..config import CacheConfig, CacheDropConfig
+
+RouteKind = Literal["route", "opaque", "ask"]
+"""`route`: `path` is its template. `opaque`: everything under the prefix `path` belongs to an app we do not look into.
+`ask`: only the framework knows; every path that starts with the plain text `path` must be asked for."""
+
+FoldedType = Literal["int", "uuid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What an endpoint and all its dependencies can see of a request."""
+
+    raw: bool
+    """Something takes the whole request, or we cannot know."""
+    query: tuple[str, ...] | None
+    """Declared names; `None` is the whole query."""
+    headers: tuple[str, ...]
+    """Declared header names in lower case, `authorization` and `cookie` left out."""
+    all_headers: bool
+    cookies: tuple[str, ...] | None
+    """Declared cookie names; `None` is all of them."""
+    authorization: bool
+    """`Authorization` is declared, by a security scheme or as a header."""
+    secret_headers: tuple[str, ...] = ()
+    secret_query: tuple[str, ...] = ()
+    secret_cookies: tuple[str, ...] = ()
+    reads_body: bool = False
+    canonical: tuple[tuple[str, FoldedType], ...] = ()
+    """Path parameters whose declared type reads several spellings as one value (`7` and `07`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRecord:
+    """One line of the ordered table: the first full match of path and method wins."""
+
+    kind: RouteKind
+    path: str
+    """The full template with convertors, mount prefixes included. An opaque prefix covers what follows its next `/`."""
+    methods: frozenset[str] | None
+    """`None`: every method."""
+    endpoint: object
+    """What the framework puts into `scope["endpoint"]`."""
+    route: object | None
+    """What it puts into `scope["route"]`, `None` where it puts nothing."""
+    host: str | None = None
+    cache: CacheConfig | None = None
+    drops: tuple[CacheDropConfig, ...] = ()
+    inputs: Inputs | None = None
+    """Known where there is a `cache` or a drop."""
+    effective: object | None = None
+    """FastAPI's effective route context, where the route came by `include_router` (0.137 and later)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Every list of routes that was walked, top level first, and how long it was."""
+
+    lists: tuple[list[Any], ...]
+    lengths: tuple[int, ...]
+
+    def changed(self) -> bool:
+        """Whether routes came or went since the analysis."""
+        return any(len(routes) != length for routes, length in zip(self.lists, self.lengths, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class InsideMiddleware:
+    """A middleware between ours and the router: a hit skips it."""
+
+    name: str
+    kind: Literal["neutral", "cors", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """The routes of one application, in the order in which the framework tries them."""
+
+    records: tuple[RouteRecord, ...]
+    watch: Watch
+    root: Any
+    inside: tuple[InsideMiddleware, ...]
+    warnings: tuple[str, ...]
+    asked: tuple[RouteRecord, ...] = ()
+    """Routes behind an `ask` record: they never match by path, only `ask_framework` finds them."""
+    index: Mapping[tuple[int, ...], tuple[RouteRecord, ...]] = field(default_factory=dict, repr=False, compare=False)
+    """Records by the identities of the framework's nodes on the way to them."""

@@ -1,0 +1,238 @@
+"""The routes of an application in the order in which the framework tries them, mounts and includes resolved."""
+
+from dataclasses import dataclass, replace
+from types import FunctionType
+from typing import Any
+
+from . import framework as fw
+from . import template
+from .record import RouteKind
+
+
+@dataclass(slots=True)
+class Found:
+    """A route before its configs are read."""
+
+    kind: RouteKind
+    path: str
+    methods: frozenset[str] | None
+    endpoint: object
+    route: object | None
+    host: str | None
+    chain: tuple[int, ...]
+    source: Any = None
+    """What has `.dependant`, for a route of FastAPI."""
+    effective: object | None = None
+    raw: bool = False
+    """The route hands the whole request to code that declares nothing."""
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    prefix: str = ""
+    chain: tuple[int, ...] = ()
+    host: str | None = None
+    hidden: bool = False
+    raw: bool = False
+    writes_route: bool = False
+    outer_route: object | None = None
+
+    def route_in_scope(self, route: object) -> object | None:
+        return route if self.writes_route else self.outer_route
+
+
+class Walk:
+    """One walk over one application; `found` and `lists` are its result."""
+
+    def __init__(self, root: Any) -> None:
+        self.found: list[Found] = []
+        self.lists: list[list[Any]] = []
+        self._open: set[int] = set()
+        router = root.router if isinstance(root, fw.Starlette) else root
+        self._routes(router.routes, _Place(writes_route=fw.writes_route(router)))
+
+    def _routes(self, routes: list[Any], at: _Place) -> None:
+        self._open.add(id(routes))
+        self.lists.append(routes)
+        for route in routes:
+            self._route(route, at)
+        self._open.discard(id(routes))
+
+    def _route(self, route: Any, at: _Place) -> None:
+        if fw.APIRoute is not None and isinstance(route, fw.APIRoute):
+            self._api_route(route, route, at, None)
+        elif isinstance(route, fw.Route):
+            self._plain_route(route, at, id(route), None)
+        elif isinstance(route, fw.Mount):
+            self._mount(route, at, id(route))
+        elif fw.IncludedRouter is not None and isinstance(route, fw.IncludedRouter):
+            self._included(route, at)
+        elif isinstance(route, fw.Host):
+            self._host(route, at, id(route))
+        elif not (isinstance(route, fw.WebSocketRoute) and _inherits_matches(route, fw.WebSocketRoute)):
+            self._ask(at, "")
+
+    def _api_route(self, route: Any, source: Any, at: _Place, effective: Any) -> None:
+        raw = at.raw or not (
+            fw.inherits(route, fw.APIRoute, "get_route_handler", "handle") and _is_handler(_app_of(source, route))
+        )
+        self._add_route(
+            Found(
+                "route",
+                at.prefix + source.path,
+                frozenset(source.methods) if source.methods else None,
+                source.endpoint,
+                route,
+                at.host,
+                (*at.chain, id(source)),
+                source,
+                effective,
+                raw,
+                at.hidden,
+            ),
+            source,
+            honest=_inherits_matches(route, fw.APIRoute),
+            at=at,
+        )
+
+    def _plain_route(self, route: Any, at: _Place, identity: int, effective: Any) -> None:
+        self._add_route(
+            Found(
+                "route",
+                at.prefix + route.path,
+                frozenset(route.methods) if route.methods else None,
+                route.endpoint,
+                at.route_in_scope(route),
+                at.host,
+                (*at.chain, identity),
+                None,
+                effective,
+                True,
+                at.hidden,
+            ),
+            route,
+            honest=_inherits_matches(route, fw.Route),
+            at=at,
+        )
+
+    def _add_route(self, found: Found, source: Any, *, honest: bool, at: _Place) -> None:
+        path, convertors = source.path, source.param_convertors
+        if not at.hidden and not (honest and template.is_plain(path, source.path_regex, convertors)):
+            known = honest and template.has_custom_convertor(path, convertors) and _starts_as_written(source)
+            self._ask(at, template.literal_prefix(path) if known else "")
+            found.hidden = True
+        self.found.append(found)
+
+    def _ask(self, at: _Place, path: str) -> None:
+        if not at.hidden:
+            prefix = template.literal_prefix(at.prefix)
+            prefix = prefix if prefix != at.prefix else prefix + path
+            self.found.append(Found("ask", prefix, None, None, None, at.host, at.chain))
+
+    def _mount(self, mount: Any, at: _Place, identity: int) -> None:
+        prefix = at.prefix + mount.path
+        at = replace(at, chain=(*at.chain, identity), outer_route=at.route_in_scope(mount))
+        honest = _inherits_matches(mount, fw.Mount) and template.is_plain(
+            mount.path + "/{path:path}", mount.path_regex, mount.param_convertors
+        )
+        names = template.parameters(mount.path)
+        inside = _resolved(mount.app) if fw.inherits(mount, fw.Mount, "handle") else None
+        moved = inside is not None and fw.sets_root_path(inside[0]) not in ("", prefix)
+        # Several splits are possible around a parameter that crosses slashes; a mounted root_path moves the routes.
+        ask = not honest or moved or "path" in names.values()
+        if ask and not at.hidden:
+            self._ask(at, template.literal_prefix(mount.path) if honest else "")
+        inner = replace(at, prefix=prefix, hidden=at.hidden or ask)
+        if inside is not None and id(inside[1].routes) not in self._open:
+            self._routes(inside[1].routes, replace(inner, writes_route=fw.writes_route(inside[1])))
+        if not inner.hidden:
+            self.found.append(Found("opaque", prefix, None, mount.app, at.outer_route, at.host, at.chain))
+
+    def _host(self, host: Any, at: _Place, identity: int) -> None:
+        self._ask(at, "")
+        inside = _resolved(host.app) if fw.inherits(host, fw.Host, "handle") else None
+        if inside is None or id(inside[1].routes) in self._open:
+            return
+        place = replace(
+            at,
+            chain=(*at.chain, identity),
+            host=host.host,
+            hidden=True,
+            writes_route=fw.writes_route(inside[1]),
+            outer_route=at.route_in_scope(host),
+        )
+        self._routes(inside[1].routes, place)
+
+    def _included(self, node: Any, at: _Place) -> None:
+        """FastAPI from 0.137 on: a lazy node that stands for the routes of an included router."""
+        honest, raw = self._watch_included(node)
+        if not (honest and fw.inherits(node, fw.IncludedRouter, "matches")):
+            self._ask(at, "")
+            at = replace(at, hidden=True)
+        at = replace(at, raw=at.raw or raw, writes_route=False)
+        for context in _contexts(node):
+            original, starlette_route = context.original_route, context.starlette_route
+            if isinstance(original, fw.APIRoute):
+                self._api_route(original, context, at, context)
+            elif isinstance(original, fw.Route):
+                self._plain_route(starlette_route, at, id(context), context)
+            elif isinstance(original, fw.Mount):
+                self._mount(starlette_route, at, id(context))
+            elif isinstance(original, fw.Host):
+                self._host(starlette_route, at, id(context))
+            elif not isinstance(original, fw.WebSocketRoute):
+                self._ask(at, "")
+
+    def _watch_included(self, node: Any) -> tuple[bool, bool]:
+        router = node.original_router
+        honest = fw.inherits(router, fw.APIRouter, "matches")
+        raw = not fw.inherits(router, fw.APIRouter, "handle")
+        self.lists.append(router.routes)
+        for route in router.routes:
+            if isinstance(route, fw.IncludedRouter):
+                inner_honest, inner_raw = self._watch_included(route)
+                honest, raw = honest and inner_honest, raw or inner_raw
+        return honest, raw
+
+
+def _contexts(node: Any) -> Any:
+    """The effective routes below an included router, as objects whose identity the framework keeps."""
+    return node.effective_route_contexts()
+
+
+def _inherits_matches(route: Any, base: Any) -> bool:
+    if type(route) is base:
+        return "matches" not in route.__dict__
+    if fw.APIWebSocketRoute is not None and isinstance(route, fw.APIWebSocketRoute):
+        base = fw.APIWebSocketRoute
+    return fw.inherits(route, base, "matches") and getattr(type(route), "path_regex", None) is None
+
+
+def _starts_as_written(source: Any) -> bool:
+    start = template.regex(template.literal_prefix(source.path))
+    return start is not None and str(source.path_regex.pattern).startswith(start[:-1])
+
+
+def _app_of(source: Any, route: Any) -> Any:
+    app = getattr(source, "app", None)
+    return route.app if app is None else app
+
+
+def _is_handler(app: Any) -> bool:
+    """Whether this is FastAPI's own handler, with nothing wrapped around it."""
+    handler = fw.unwrap_body_limit(app)
+    return isinstance(handler, FunctionType) and handler.__qualname__ == "request_response.<locals>.app"
+
+
+def _resolved(app: Any) -> tuple[Any, Any] | None:
+    """A mounted app with its router, if a hit may skip everything between them."""
+    app = fw.unwrap_body_limit(app)
+    router = app
+    if isinstance(app, fw.Starlette):
+        if not fw.is_plain_application(app) or app.user_middleware:
+            return None
+        router = app.router
+    if not isinstance(router, fw.Router) or not fw.is_plain_router(router):
+        return None
+    return app, router

@@ -6,16 +6,6 @@ use super::{Identity, KeyRef, Secret};
 use crate::fields::{Line, values};
 use crate::request::Request;
 use std::borrow::Cow;
-use std::ops::Range;
-
-/// A key as it was built, in the caller's buffer.
-#[derive(Clone, Debug)]
-pub struct BuiltKey<'a> {
-    /// The key.
-    pub key: KeyRef<'a>,
-    /// Where the route path (decoded, without `root_path`) stands in the key's bytes.
-    pub route_path: Range<usize>,
-}
 
 const PRIMARY: u8 = 0;
 const VARIANT: u8 = 1;
@@ -32,7 +22,7 @@ pub fn build_key<'b>(
     request: &Request<'_>,
     host: Option<&[u8]>,
     buffer: &'b mut Vec<u8>,
-) -> BuiltKey<'b> {
+) -> KeyRef<'b> {
     buffer.clear();
     buffer.push(PRIMARY);
     buffer.extend_from_slice(identity.bytes());
@@ -40,7 +30,6 @@ pub fn build_key<'b>(
     push_host(buffer, host);
     push_part(buffer, request.root_path.as_bytes());
     push_part(buffer, request.path.as_bytes());
-    let path_end = buffer.len();
     match request.raw_path {
         Some(raw) if raw == request.path.as_bytes() => buffer.push(0),
         Some(raw) => {
@@ -59,13 +48,9 @@ pub fn build_key<'b>(
     for name in &inputs.cookies.named {
         push_cookie(buffer, name, secret, request.lines);
     }
-    let route_path = path_end - request.route_path().len()..path_end;
-    BuiltKey {
-        key: KeyRef {
-            digest: secret.digest(buffer),
-            bytes: buffer,
-        },
-        route_path,
+    KeyRef {
+        digest: secret.digest(buffer),
+        bytes: buffer,
     }
 }
 

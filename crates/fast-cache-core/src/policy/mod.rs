@@ -1,5 +1,7 @@
 //! What a route's author asked for, as plain data.
 
+pub mod declared;
+
 use std::time::Duration;
 
 /// How long a response may be reused.

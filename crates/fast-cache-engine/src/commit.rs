@@ -1,0 +1,72 @@
+//! Committing a recorded response to a store.
+
+use fast_cache_core::fields::Line;
+use fast_cache_core::key::{Key, Secret, variant_key};
+use fast_cache_core::purge::Label;
+use fast_cache_core::reason::Reason;
+use fast_cache_core::rules::varying::MAX_VARYING;
+use fast_cache_core::stored::Stored;
+use fast_cache_store::{Content, LocalStore, Put, Variants};
+
+/// A recorded response and where it goes.
+#[derive(Debug)]
+pub struct Commit<'a, R> {
+    /// The primary key of the request.
+    pub key: Key,
+    /// The store's logical time before the handler ran.
+    pub birth: u64,
+    /// The request's path as drops see it.
+    pub path: &'a str,
+    /// What the response may be dropped by.
+    pub labels: &'a [Label],
+    /// The request headers that select among the response's variants, sorted.
+    pub varying: &'a [Box<str>],
+    /// The request's header lines, for the variant's key.
+    pub lines: &'a [Line<'a>],
+    /// The response.
+    pub stored: Stored<R>,
+    /// Bytes that the representation takes beyond its own size.
+    pub weight: usize,
+}
+
+/// Stores a response, under the key of its variant where it varies.
+///
+/// Once a request's responses have varied, all of them are kept by variant, so that one which forgets its `Vary` is not
+/// taken for an answer to everybody.
+///
+/// # Errors
+///
+/// Why it was not stored.
+pub fn commit<R>(
+    store: &(impl LocalStore<R> + ?Sized),
+    secret: &Secret,
+    commit: Commit<'_, R>,
+) -> Result<(), Reason> {
+    let Commit { key, birth, path, labels, varying, lines, stored, weight } = commit;
+    let known = store.get(key.borrow()).and_then(|found| match found.entry.content() {
+        Content::Variants(variants) => Some(variants.names.clone()),
+        Content::Response(_) => None,
+    });
+    let names = match known {
+        None if varying.is_empty() => {
+            return store.put(Put { key, birth, path, labels, content: Content::Response(stored), weight });
+        }
+        None => varying.into(),
+        Some(known) => union(&known, varying),
+    };
+    if names.len() > MAX_VARYING {
+        return Err(Reason::VaryTooLong);
+    }
+    let mut buffer = Vec::new();
+    let variant = variant_key(key.borrow().bytes, &names, secret, lines, &mut buffer).to_owned();
+    store.put(Put { key: variant, birth, path, labels, content: Content::Response(stored), weight })?;
+    let content = Content::Variants(Variants { names });
+    store.put(Put { key, birth, path, labels: &[], content, weight: 0 })
+}
+
+fn union(known: &[Box<str>], more: &[Box<str>]) -> Box<[Box<str>]> {
+    let mut names: Vec<Box<str>> = known.iter().chain(more).cloned().collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into()
+}

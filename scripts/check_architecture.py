@@ -52,27 +52,13 @@ GUARDED: dict[str, tuple[frozenset[str], str]] = {
 }
 
 BANNED_BELOW_CORE = frozenset(
-    [
-        "serde",
-        "serde_json",
-        "tokio",
-        "pyo3",
-        "redis",
-        "heed",
-        "mio",
-        "socket2",
-        "http",
-        "futures",
-        "futures-core",
-        "async-trait",
-        "chrono",
-        "time",
-        "jiff",
-        "log",
-        "tracing",
-        "rand",
-        "getrandom",
-    ]
+    {
+        *("async-trait", "futures", "futures-core", "mio", "socket2", "tokio"),  # waiting
+        *("chrono", "jiff", "time"),  # clocks
+        *("getrandom", "rand"),  # chance
+        *("log", "tracing"),  # speaking
+        *("heed", "http", "pyo3", "redis", "serde", "serde_json"),  # hosts and stores
+    }
 )
 
 SAFE = (CORE, STORE)

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..exceptions import ConfigError
+from fast_cache_middleware.exceptions import ConfigError
 
 Stored = tuple[Response, Request, Mapping[str, Any]]
 """What a storage gives back: response, request, metadata."""

@@ -14,7 +14,8 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..exceptions import StorageError
+from fast_cache_middleware.exceptions import StorageError
+
 from .base import Stored
 
 _MAGIC: Final = b"FCMR\x01"

@@ -14,7 +14,7 @@ from fast_cache_middleware.controller import (
 )
 from fast_cache_middleware.exceptions import ConfigError, NotFoundStorageError, TTLExpiredStorageError
 from fast_cache_middleware.storages.base import BaseStorage
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import Response
@@ -150,6 +150,7 @@ def keyed(parts: Any) -> str:
     )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PARTS, PARTS)
 def test_the_default_key_is_injective_and_printable(one: Any, other: Any) -> None:
     assert (keyed(one) == keyed(other)) == (one == other)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fast_cache_middleware.exceptions import StorageError
 from fast_cache_middleware.storages import BaseSerializer, DefaultSerializer, JSONSerializer
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -53,6 +53,7 @@ def plain(stored: Any) -> tuple[Any, ...]:
     return response.status_code, lines, response.body, response.media_type, request.scope, repr(metadata)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(STORED)
 @both
 def test_what_is_written_is_read(serializer: BaseSerializer, stored: Any) -> None:
@@ -104,6 +105,7 @@ def damaged(data: bytes, damage: Any) -> bytes:
     return bytes(changed[: None if cut is None else cut % len(changed)]) + tail
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damages())
 @both
 def test_damage_is_a_storage_error_or_changes_nothing(serializer: BaseSerializer, damage: Any) -> None:
@@ -140,6 +142,7 @@ def test_every_truncation_and_every_single_flip(serializer: BaseSerializer) -> N
     asyncio.run(main())
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=60) | st.text(max_size=60))
 @both
 def test_foreign_data_is_a_storage_error(serializer: BaseSerializer, data: bytes | str) -> None:

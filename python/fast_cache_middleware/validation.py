@@ -21,11 +21,7 @@ _PLACEHOLDER: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(:[A-Za-z_][A-Za-z0
 
 def wrong(field: str, value: object, why: str) -> ConfigError:
     """The error for `field`: it `why` ("must be …"), and was given `value`."""
-    try:
-        shown = reprlib.repr(value)
-    except Exception:  # an object whose repr fails must not hide the mistake
-        shown = f"<{type(value).__name__}>"
-    return ConfigError(f"{field} {why}, got {shown}")
+    return ConfigError(f"{field} {why}, got {reprlib.repr(value)}")
 
 
 def seconds(field: str, value: object) -> float:

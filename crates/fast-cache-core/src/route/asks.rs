@@ -1,9 +1,11 @@
 //! The matchers only the framework can run, by the literal text their paths begin with.
 
 /// Which of the unknown matchers that could fit a path stands first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Asks {
-    /// Sorted by prefix, each prefix once.
+    /// The first position of a matcher that could fit any path; `u32::MAX` if there is none.
+    any: u32,
+    /// The others, sorted by prefix, each prefix once.
     entries: Box<[Entry]>,
 }
 
@@ -21,8 +23,12 @@ impl Asks {
     pub(super) fn new(mut asks: Vec<(Box<str>, u32)>) -> Self {
         asks.sort_unstable();
         asks.dedup_by(|later, earlier| later.0 == earlier.0);
+        let any = asks
+            .first()
+            .filter(|(prefix, _)| prefix.is_empty())
+            .map_or(u32::MAX, |(_, position)| *position);
         let mut entries: Vec<Entry> = Vec::with_capacity(asks.len());
-        for (prefix, position) in asks {
+        for (prefix, position) in asks.into_iter().filter(|(prefix, _)| !prefix.is_empty()) {
             let mut parent = entries.len().checked_sub(1);
             while let Some(index) =
                 parent.filter(|&index| !prefix.starts_with(&*entries[index].prefix))
@@ -37,6 +43,7 @@ impl Asks {
             });
         }
         Self {
+            any,
             entries: entries.into(),
         }
     }
@@ -51,11 +58,11 @@ impl Asks {
         while let Some(index) = candidate {
             let entry = &self.entries[index];
             if path.starts_with(&*entry.prefix) {
-                return entry.first;
+                return self.any.min(entry.first);
             }
             candidate = entry.parent;
         }
-        u32::MAX
+        self.any
     }
 }
 

@@ -120,8 +120,7 @@ impl TableBuilder {
                     _ => own.push(edge.group(first, start)),
                 }
                 affixes.push(Affix {
-                    prefix: edge.prefix,
-                    suffix: edge.suffix,
+                    text: [edge.prefix, edge.suffix].concat().into(),
                     child,
                 });
             }

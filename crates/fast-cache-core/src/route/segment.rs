@@ -161,32 +161,39 @@ pub(super) struct Segments<'p> {
 const MAX_DIGITS: usize = 640;
 
 impl<'p> Segments<'p> {
-    /// Finds the first `limit` segments of `path`, which is empty or begins with a slash; `None` if the path is one that
-    /// only the framework can judge.
-    pub(super) fn scan(path: &'p str, limit: usize) -> Option<Self> {
-        let mut slashes = SmallVec::new();
-        let (words, tail) = path.as_bytes().as_chunks::<8>();
+    /// The segments of `path`, which is empty or begins with a slash; none of them is found yet.
+    pub(super) fn of(path: &'p str) -> Self {
+        Self {
+            path,
+            slashes: SmallVec::new(),
+        }
+    }
+
+    /// Finds the first `limit` segments, once; `false` if the path is one that only the framework can judge.
+    pub(super) fn scan(&mut self, limit: usize) -> bool {
+        let (words, tail) = self.path.as_bytes().as_chunks::<8>();
         let mut start = 0;
         for word in words {
             let word = u64::from_le_bytes(*word);
             if zero_bytes(word ^ NEWLINES) != 0 {
-                return None;
+                return false;
             }
             let mut found = zero_bytes(word ^ SLASHES);
-            while found != 0 && slashes.len() < limit {
-                slashes.push(start + found.trailing_zeros() as usize / 8);
+            while found != 0 && self.slashes.len() < limit {
+                self.slashes
+                    .push(start + found.trailing_zeros() as usize / 8);
                 found &= found - 1;
             }
             start += 8;
         }
         for (index, &byte) in tail.iter().enumerate() {
             match byte {
-                b'\n' => return None,
-                b'/' if slashes.len() < limit => slashes.push(start + index),
+                b'\n' => return false,
+                b'/' if self.slashes.len() < limit => self.slashes.push(start + index),
                 _ => {}
             }
         }
-        (path.len() <= MAX_DIGITS || !has_long_number(path)).then_some(Self { path, slashes })
+        self.path.len() <= MAX_DIGITS || !has_long_number(self.path)
     }
 
     /// Whether the path ends before the segment at `depth`.
@@ -195,6 +202,7 @@ impl<'p> Segments<'p> {
     }
 
     /// The segment at `depth`, which the path has.
+    #[inline]
     pub(super) fn segment(&self, depth: usize) -> &'p str {
         let end = self
             .slashes
@@ -205,6 +213,7 @@ impl<'p> Segments<'p> {
     }
 
     /// Everything from the segment at `depth` on.
+    #[inline]
     pub(super) fn rest(&self, depth: usize) -> &'p str {
         &self.path[self.slashes[depth] + 1..]
     }
@@ -229,6 +238,11 @@ fn has_long_number(path: &str) -> bool {
 mod tests {
     use super::{MAX_DIGITS, Segments};
 
+    fn scan(path: &str, limit: usize) -> Option<Segments<'_>> {
+        let mut segments = Segments::of(path);
+        segments.scan(limit).then_some(segments)
+    }
+
     #[test]
     fn segments_are_what_stands_between_slashes() {
         for path in [
@@ -240,7 +254,7 @@ mod tests {
             "/0123456/89abcde/0/",
             "///////////",
         ] {
-            let segments = Segments::scan(path, 99).unwrap();
+            let segments = scan(path, 99).unwrap();
             let expected: Vec<_> = path[1..].split('/').collect();
             assert!(segments.end_before(expected.len()));
             for (depth, &part) in expected.iter().enumerate() {
@@ -249,12 +263,12 @@ mod tests {
                 assert_eq!(segments.rest(depth), expected[depth..].join("/"), "{path}");
             }
         }
-        assert!(Segments::scan("", 99).unwrap().end_before(0));
+        assert!(scan("", 99).unwrap().end_before(0));
     }
 
     #[test]
     fn a_limit_cuts_what_is_not_needed() {
-        let segments = Segments::scan("/a/b/c/d/e/f/g/h/i", 3).unwrap();
+        let segments = scan("/a/b/c/d/e/f/g/h/i", 3).unwrap();
         assert_eq!(
             (
                 segments.segment(1),
@@ -270,11 +284,11 @@ mod tests {
         for position in 0..20 {
             let mut path = "/".repeat(20);
             path.insert(position, '\n');
-            assert!(Segments::scan(&path, 1).is_none());
+            assert!(scan(&path, 1).is_none());
             path.replace_range(position..=position, &"7".repeat(MAX_DIGITS + 1));
-            assert!(Segments::scan(&path, 1).is_none());
+            assert!(scan(&path, 1).is_none());
             path.replace_range(position..=position, "");
-            assert!(Segments::scan(&path, 1).is_some());
+            assert!(scan(&path, 1).is_some());
         }
     }
 }

@@ -7,7 +7,7 @@ use super::segment::Segments;
 use super::template::{Convertor, Parameter};
 use super::work::Work;
 use regex::Regex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// All routes of an application in the order of their declaration; see the [module](super) for the rules. Made by
@@ -36,9 +36,10 @@ impl Table {
     /// Nothing is allocated, except for templates with more than 23 segments or more than 4 parameters, and for the
     /// captures of templates that need a regular expression.
     pub fn resolve<'a>(&'a self, method: &str, path: &'a str) -> Resolution<'a> {
-        let Some(segments) = Segments::scan(path, self.depth + 1) else {
+        let mut segments = Segments::of(path);
+        if !segments.scan(self.depth + 1) {
             return Resolution::Ask;
-        };
+        }
         let ask = self.asks.first(path);
         let mut best = ask;
         if path.is_empty() || path.starts_with('/') {
@@ -78,9 +79,11 @@ impl Table {
         work: &mut Work,
     ) -> u32 {
         let mut best = bound;
-        let mut pending: SmallVec<[Pending; 16]> = smallvec![Pending::Place(0, 0)];
-        while let Some(next) = pending.pop() {
-            let (id, depth) = match next {
+        // Alternatives, what should be looked at first on top; the top itself is `next`.
+        let mut pending: SmallVec<[Pending; 16]> = SmallVec::new();
+        let mut next = Some(Pending::Place(0, 0));
+        while let Some(current) = next.take().or_else(|| pending.pop()) {
+            let (id, depth) = match current {
                 Pending::Place(id, depth) => (id, depth),
                 Pending::Irregulars(id, depth) => {
                     let place = &self.places[id as usize];
@@ -98,12 +101,17 @@ impl Table {
                 best = best.min(self.end_of(place, method));
                 continue;
             }
-            // What is pushed first is looked at last: expressions, then what was declared last.
-            if !place.irregulars.is_empty() {
-                pending.push(Pending::Irregulars(id, depth));
-            }
             let segment = segments.segment(depth as usize);
             let mut literal = self.edges.get(id, segment);
+            let mut add = |pushed| {
+                if let Some(below) = next.replace(pushed) {
+                    pending.push(below);
+                }
+            };
+            // What is added first is looked at last: expressions, then what was declared last.
+            if !place.irregulars.is_empty() {
+                add(Pending::Irregulars(id, depth));
+            }
             for group in self.groups[range(&place.groups)].iter().rev() {
                 if group.first >= best {
                     continue;
@@ -118,14 +126,15 @@ impl Table {
                 if let Some(child) =
                     literal.take_if(|child| self.places[*child as usize].first > group.first)
                 {
-                    pending.push(Pending::Place(child, depth + 1));
+                    add(Pending::Place(child, depth + 1));
                 }
-                pending.extend(
-                    self.child(group, segment)
-                        .map(|child| Pending::Place(child, depth + 1)),
-                );
+                if let Some(child) = self.child(group, segment) {
+                    add(Pending::Place(child, depth + 1));
+                }
             }
-            pending.extend(literal.map(|child| Pending::Place(child, depth + 1)));
+            if let Some(child) = literal {
+                add(Pending::Place(child, depth + 1));
+            }
         }
         best
     }
@@ -149,7 +158,7 @@ impl Table {
             .iter()
             .take_while(|end| end.position < best);
         for end in ends.filter(|end| end.methods & method != 0) {
-            if rest.starts_with(&*end.prefix) && rest.ends_with(&*end.suffix) {
+            if end.may_fit(rest) {
                 work.expressions += 1;
                 if self.expressions[end.expression as usize].is_match(rest) {
                     return end.position;
@@ -168,23 +177,25 @@ impl Table {
             return None;
         }
         let affixes = &self.affixes[range(&group.affixes)];
-        let (prefix, suffix) = (&text[..prefix_length], &text[end..]);
-        let found = affixes
-            .binary_search_by(|affix| (&*affix.prefix, &*affix.suffix).cmp(&(prefix, suffix)))
-            .ok()?;
-        Some(affixes[found].child)
+        if prefix_length == 0 && suffix_length == 0 {
+            return affixes.first().map(|affix| affix.child);
+        }
+        let around = (&text[..prefix_length], &text[end..]);
+        let found =
+            affixes.binary_search_by(|affix| affix.text.split_at(prefix_length).cmp(&around));
+        found.ok().map(|index| affixes[index].child)
     }
 
     fn captures<'a>(&'a self, item: &'a Item, segments: &Segments<'a>) -> Captures<'a> {
-        let regular = item.spans.iter().map(|span| {
+        let mut values = SmallVec::new();
+        for span in &item.spans {
             let text = if span.to_end {
                 segments.rest(span.depth)
             } else {
                 segments.segment(span.depth)
             };
-            &text[span.prefix..text.len() - span.suffix]
-        });
-        let mut values: SmallVec<[&str; 4]> = regular.collect();
+            values.push(&text[span.prefix..text.len() - span.suffix]);
+        }
         if let Some((depth, expression)) = item.irregular {
             let found = self.expressions[expression as usize].captures(segments.rest(depth));
             values.extend(
@@ -245,8 +256,8 @@ pub(super) struct Group {
 
 #[derive(Debug)]
 pub(super) struct Affix {
-    pub(super) prefix: Box<str>,
-    pub(super) suffix: Box<str>,
+    /// Prefix and suffix, whose lengths the group knows.
+    pub(super) text: Box<str>,
     pub(super) child: u32,
 }
 
@@ -263,6 +274,15 @@ pub(super) struct IrregularEnd {
     pub(super) expression: u32,
     pub(super) prefix: Box<str>,
     pub(super) suffix: Box<str>,
+}
+
+impl IrregularEnd {
+    /// Whether the literal text at both ends is there. Empty text is not compared: some C libraries take a hundred
+    /// nanoseconds to compare nothing with the address an empty box has.
+    fn may_fit(&self, rest: &str) -> bool {
+        (self.prefix.is_empty() || rest.starts_with(&*self.prefix))
+            && (self.suffix.is_empty() || rest.ends_with(&*self.suffix))
+    }
 }
 
 /// One declared item, as its captures need it.

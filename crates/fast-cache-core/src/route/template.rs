@@ -214,7 +214,12 @@ mod tests {
 
     #[test]
     fn templates_are_read_as_starlette_reads_them() {
-        let cases: &[(&str, &str, &[(&str, Convertor)])] = &[
+        type Case = (
+            &'static str,
+            &'static str,
+            &'static [(&'static str, Convertor)],
+        );
+        let cases: &[Case] = &[
             ("", "", &[]),
             ("/", "/", &[]),
             ("/users/{id}", "/users/", &[("id", Convertor::Str)]),

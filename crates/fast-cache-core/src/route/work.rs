@@ -25,7 +25,8 @@ mod tests {
 
     fn search(table: &Table, method: &str, path: &str) -> (u32, Work) {
         let mut work = Work::default();
-        let segments = Segments::scan(path, table.depth + 1).unwrap();
+        let mut segments = Segments::of(path);
+        assert!(segments.scan(table.depth + 1));
         (
             table.search(table.methods.bit(method), &segments, u32::MAX, &mut work),
             work,

@@ -98,7 +98,7 @@ fn expression(template: &str) -> String {
             other => panic!("{other} is no convertor"),
         };
         expression.push_str(&regex::escape(&template[done..whole.start()]));
-        expression.push_str(&format!("(?P<{}>{class})", &found[1]));
+        expression.extend(["(?P<", &found[1], ">", class, ")"]);
         done = whole.end();
     }
     expression.push_str(&regex::escape(&template[done..]));
@@ -109,13 +109,15 @@ fn expression(template: &str) -> String {
 pub(crate) fn build(items: &[Item]) -> Table {
     let mut builder = TableBuilder::new();
     for (number, item) in (0..).zip(items) {
-        match item {
-            Item::Route(template, methods) => {
-                builder.route(template, Some(methods), number).unwrap()
+        let added = match item {
+            Item::Route(template, methods) => builder.route(template, Some(methods), number),
+            Item::Opaque(prefix) => builder.opaque(prefix),
+            Item::Ask(prefix) => {
+                builder.ask(prefix);
+                Ok(())
             }
-            Item::Opaque(prefix) => builder.opaque(prefix).unwrap(),
-            Item::Ask(prefix) => builder.ask(prefix),
-        }
+        };
+        added.unwrap_or_else(|error| panic!("{item:?}: {error}"));
     }
     builder.build()
 }

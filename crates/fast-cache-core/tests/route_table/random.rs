@@ -20,15 +20,16 @@ fn template() -> impl Strategy<Value = String> {
     ];
     let segment = prop_oneof![6 => prop::collection::vec(piece.clone(), 1..2), 2 => prop::collection::vec(piece, 2..5)];
     prop::collection::vec(segment, 0..5).prop_map(|segments| {
-        let text: String = segments
-            .iter()
-            .map(|segment| format!("/{}", segment.concat()))
-            .collect();
+        let mut text = String::new();
+        for segment in &segments {
+            text.push('/');
+            text.push_str(&segment.concat());
+        }
         // Give every parameter a name of its own.
         let mut parts = text.split('#');
         let mut named = parts.next().unwrap_or_default().to_owned();
         for (number, part) in parts.enumerate() {
-            named.push_str(&format!("p{number}{part}"));
+            named.extend(["p", &number.to_string(), part]);
         }
         named
     })

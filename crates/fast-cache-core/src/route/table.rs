@@ -25,7 +25,7 @@ pub struct Table {
     /// By position, which is the number of items declared before.
     pub(super) items: Box<[Item]>,
     pub(super) asks: Asks,
-    /// Segments in the longest template.
+    /// One more than the segments of the longest template.
     pub(super) depth: usize,
 }
 
@@ -33,8 +33,8 @@ impl Table {
     /// The first route, mount or unknown matcher that takes a request with this method and this path. The path is
     /// without `root_path`; it may be empty.
     ///
-    /// Nothing is allocated, except for templates with more than 23 segments or more than 4 parameters, and for the
-    /// captures of templates that need a regular expression.
+    /// Nothing is allocated, except in tables with templates of more than 22 segments, for more than 4 parameters,
+    /// where more than 16 alternatives are open at once, and for templates that need a regular expression.
     pub fn resolve<'a>(&'a self, method: &str, path: &'a str) -> Resolution<'a> {
         let mut segments = Segments::of(path);
         if !segments.scan(self.depth + 1) {

@@ -6,14 +6,14 @@
 from .analyse import analyse
 from .chain import Chain, follow
 from .overrides import inputs_with_overrides, overrides_of, overrides_token
-from .record import Analysis, InsideMiddleware, Inputs, RouteRecord, Watch
+from .record import Analysis, Inputs, InsideMiddleware, RouteRecord, Watch
 from .resolve import ask_framework
 
 __all__ = [
     "Analysis",
     "Chain",
-    "InsideMiddleware",
     "Inputs",
+    "InsideMiddleware",
     "RouteRecord",
     "Watch",
     "analyse",

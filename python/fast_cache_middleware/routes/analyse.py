@@ -7,7 +7,7 @@ from . import chain, configs, template
 from . import framework as fw
 from .configs import NOTHING, ConfigReader, Configs, Rule
 from .inputs import as_raw, declared_inputs, raw_inputs, with_headers
-from .record import Analysis, InsideMiddleware, Inputs, RouteRecord, Watch
+from .record import Analysis, Inputs, InsideMiddleware, RouteRecord, Watch
 from .walk import Found, Walk
 
 
@@ -107,7 +107,7 @@ class _Analyser:
 
 def _of_rules(app: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, ...]) -> Analysis:
     """The routes of an app that has none of its own: one per rule's path and group of methods."""
-    records = []
+    records: list[RouteRecord] = []
     for path in dict.fromkeys(rule.path for rule in rules):
         same = [rule for rule in rules if rule.path == path]
         methods = frozenset(method for rule in same for method in rule.methods)
@@ -118,9 +118,7 @@ def _of_rules(app: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, .
             RouteRecord("route", path, group, None, None, None, mine.cache, mine.drops, inputs)
             for group, mine in configs.split(methods, NOTHING, same)
         )
-    about_order = chain.warning(tuple(one for one in inside if one.name != type(app).__qualname__))
-    warnings = (about_order,) if about_order is not None and any(record.cache for record in records) else ()
-    return Analysis(tuple(records), Watch((), ()), app, inside, warnings)
+    return Analysis(tuple(records), Watch((), ()), app, inside, ())
 
 
 def _line(found: Found, methods: frozenset[str] | None, mine: Configs, inputs: Inputs | None) -> RouteRecord:

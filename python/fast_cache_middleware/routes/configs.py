@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Annotated, Any
 
-from ..config import CacheConfig, CacheDropConfig
-from ..exceptions import ConfigError
-from ..rules import CacheRule, DropRule, marks_of
+from fast_cache_middleware.config import CacheConfig, CacheDropConfig
+from fast_cache_middleware.exceptions import ConfigError
+from fast_cache_middleware.rules import CacheRule, DropRule, marks_of
+
 from . import template
 
 Rule = CacheRule | DropRule

@@ -1,6 +1,7 @@
 """The classes of Starlette and, where it is installed, FastAPI, under one roof."""
 
 import functools
+from types import FunctionType
 from typing import Any
 
 from starlette.applications import Starlette
@@ -39,16 +40,23 @@ __all__ = [
 
 
 def inherits(node: object, base: type, *names: str) -> bool:
-    """Whether `node` takes these methods from `base` as they are."""
-    cls = type(node)
-    if cls is not base and any(getattr(cls, name, None) is not getattr(base, name, None) for name in names):
-        return False
-    return not any(name in node.__dict__ for name in names)
+    """Whether `node` takes these attributes from `base` as they are."""
+    own = node.__dict__
+    for name in names:
+        if name in own:
+            return False
+    cls: Any = type(node)
+    return cls is base or _class_inherits(cls, base, names)
+
+
+@functools.lru_cache(maxsize=256)
+def _class_inherits(cls: Any, base: Any, names: tuple[str, ...]) -> bool:
+    return all(getattr(cls, name, None) is getattr(base, name, None) for name in names)
 
 
 def unwrap_body_limit(app: Any) -> Any:
     """The app behind the frameworks' own body limits, which change nothing about a GET."""
-    while type(app).__module__ in _BODY_LIMITS and hasattr(app, "app"):
+    while type(app) is not FunctionType and type(app).__module__ in _BODY_LIMITS and hasattr(app, "app"):
         app = app.app
     return app
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from uuid import UUID
 
-from ..config import CacheConfig, CacheDropConfig
+from fast_cache_middleware.config import CacheConfig, CacheDropConfig
+
 from . import framework as fw
 from . import template
 from .record import FoldedType, Inputs
@@ -81,7 +82,8 @@ class _Reader:
         self.canonical: dict[str, FoldedType] = dict(_from_convertors(path))
 
     def read(self, dependant: Any) -> None:
-        if not _is_known(type(dependant)):
+        dependant_class: Any = type(dependant)
+        if not _is_known(dependant_class):
             self.raw = True
         pending = [dependant]
         while pending:
@@ -141,7 +143,7 @@ class _Reader:
             else:
                 names += inner
                 if place == "header":
-                    names += [name.replace("_", "-") for name in inner]
+                    names += [name.replace("_", "-") for name in inner if name is not None]
         if None in names:
             self.whole.add(place)
         for name in names:
@@ -194,11 +196,11 @@ def _is_ours(call: Any) -> bool:
 
 
 @functools.cache
-def _is_known(dependant_class: type) -> bool:
+def _is_known(dependant_class: Any) -> bool:
     """Whether FastAPI's `Dependant` has only the fields that are read here."""
     fields = getattr(dependant_class, "__dataclass_fields__", None)
     if fields is None:
-        code = dependant_class.__init__.__code__  # type: ignore[misc]
+        code = dependant_class.__init__.__code__
         fields = set(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]) - {"self", "security_schemes"}
     return all(name in _KNOWN_FIELDS or name.startswith("_") for name in fields if name.endswith(("_params", "_name")))
 
@@ -247,8 +249,8 @@ def _names(alias: Any, info: Any) -> list[str | None]:
     for name in (alias, getattr(info, "alias", None), getattr(info, "validation_alias", None)):
         if name is None:
             continue
-        for choice in getattr(name, "choices", (name,)):
-            found.append(choice if isinstance(choice, str) else None)
+        choices = getattr(name, "choices", (name,))
+        found += (choice if isinstance(choice, str) else None for choice in choices)
     return found
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..config import CacheConfig, CacheDropConfig
+from fast_cache_middleware.config import CacheConfig, CacheDropConfig
 
 RouteKind = Literal["route", "opaque", "ask"]
 """`route`: `path` is its template. `opaque`: everything under the prefix `path` belongs to an app we do not look into.

@@ -44,9 +44,7 @@ def _copied(scope: Scope) -> Scope:
     return copied
 
 
-def _descend(
-    routes: Sequence[Any], scope: Scope, chain: tuple[int, ...], analysis: Analysis
-) -> tuple[int, ...] | None:
+def _descend(routes: Sequence[Any], scope: Scope, chain: tuple[int, ...], analysis: Analysis) -> tuple[int, ...] | None:
     for route in routes:
         match, child_scope = route.matches(scope)
         if match is Match.FULL:

@@ -29,6 +29,11 @@ def parameters(path: str) -> dict[str, str]:
     return {match[1]: match[2] or "str" for match in _PARAMETER.finditer(path)}
 
 
+def has_distinct_names(prefix: str, path: str) -> bool:
+    """Whether a mount prefix and what is mounted there share no parameter name; the framework lets the inner win."""
+    return "{" not in prefix or "{" not in path or parameters(prefix).keys().isdisjoint(parameters(path))
+
+
 def without_convertors(path: str) -> str:
     """The template with `{name}` for every `{name:convertor}`."""
     return _PARAMETER.sub(r"{\1}", path) if ":" in path else path
@@ -41,30 +46,33 @@ def literal_prefix(path: str) -> str:
 
 def regex(path: str) -> str | None:
     """The pattern of a template with built-in convertors; `None` with any other."""
-    if "{" not in path:
-        return f"^{re.escape(path)}$"
-    pattern, position = "^", 0
-    for match in _PARAMETER.finditer(path):
-        built_in = _BUILT_IN.get(match[2] or "str")
-        if built_in is None:
-            return None
-        pattern += f"{re.escape(path[position : match.start()])}(?P<{match[1]}>{built_in[1]})"
-        position = match.end()
-    return f"{pattern}{re.escape(path[position:])}$"
+    return _regex(path, None)
 
 
 def is_plain(path: str, compiled: re.Pattern[str], convertors: dict[str, Any]) -> bool:
     """Whether the framework matches this template by built-in convertors and nothing else."""
-    if compiled.flags != re.UNICODE or compiled.pattern != regex(path):
-        return False
-    return not convertors or all(
-        type(convertors.get(name)) is _BUILT_IN[kind][0] for name, kind in parameters(path).items()
-    )
+    return compiled.flags == re.UNICODE and compiled.pattern == _regex(path, convertors)
 
 
 def has_custom_convertor(path: str, convertors: dict[str, Any]) -> bool:
     """Whether a convertor is not one of the five built-in ones."""
-    return any(
-        (built_in := _BUILT_IN.get(kind)) is None or type(convertors.get(name)) is not built_in[0]
-        for name, kind in parameters(path).items()
-    )
+    return _regex(path, convertors) is None
+
+
+def _regex(path: str, convertors: dict[str, Any] | None) -> str | None:
+    if "{" not in path:
+        return f"^{_escape(path)}$"
+    pattern, position = "^", 0
+    for match in _PARAMETER.finditer(path):
+        name, kind = match.groups("str")
+        built_in = _BUILT_IN.get(kind)
+        if built_in is None or (convertors is not None and type(convertors.get(name)) is not built_in[0]):
+            return None
+        start, end = match.span()
+        pattern = f"{pattern}{_escape(path[position:start])}(?P<{name}>{built_in[1]})"
+        position = end
+    return f"{pattern}{_escape(path[position:])}$" if position < len(path) else pattern + "$"
+
+
+def _escape(text: str) -> str:
+    return text if text == "/" else re.escape(text)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from types import FunctionType
-from typing import Any
+from typing import Any, Final
 
 from . import framework as fw
 from . import template
 from .record import RouteKind
+
+_HANDLING: Final = ("get_route_handler", "handle")
 
 
 @dataclass(slots=True)
@@ -74,52 +76,29 @@ class Walk:
             self._ask(at, "")
 
     def _api_route(self, route: Any, source: Any, at: _Place, effective: Any) -> None:
-        raw = at.raw or not (
-            fw.inherits(route, fw.APIRoute, "get_route_handler", "handle") and _is_handler(_app_of(source, route))
-        )
-        self._add_route(
-            Found(
-                "route",
-                at.prefix + source.path,
-                frozenset(source.methods) if source.methods else None,
-                source.endpoint,
-                route,
-                at.host,
-                (*at.chain, id(source)),
-                source,
-                effective,
-                raw,
-                at.hidden,
-            ),
-            source,
-            honest=_inherits_matches(route, fw.APIRoute),
-            at=at,
-        )
+        raw = at.raw or not (_is_handler(_app_of(source, route)) and fw.inherits(route, fw.APIRoute, *_HANDLING))
+        methods = frozenset(source.methods) if source.methods else None
+        chain = (*at.chain, id(source))
+        found = Found(
+            "route", at.prefix + source.path, methods, source.endpoint, route, at.host, chain, source, effective, raw,
+            at.hidden,
+        )  # fmt: skip
+        self._add_route(found, source, _inherits_matches(route, fw.APIRoute), at)
 
     def _plain_route(self, route: Any, at: _Place, identity: int, effective: Any) -> None:
-        self._add_route(
-            Found(
-                "route",
-                at.prefix + route.path,
-                frozenset(route.methods) if route.methods else None,
-                route.endpoint,
-                at.route_in_scope(route),
-                at.host,
-                (*at.chain, identity),
-                None,
-                effective,
-                True,
-                at.hidden,
-            ),
-            route,
-            honest=_inherits_matches(route, fw.Route),
-            at=at,
-        )
+        methods = frozenset(route.methods) if route.methods else None
+        chain, in_scope = (*at.chain, identity), at.route_in_scope(route)
+        found = Found(
+            "route", at.prefix + route.path, methods, route.endpoint, in_scope, at.host, chain, None, effective, True,
+            at.hidden,
+        )  # fmt: skip
+        self._add_route(found, route, _inherits_matches(route, fw.Route), at)
 
-    def _add_route(self, found: Found, source: Any, *, honest: bool, at: _Place) -> None:
+    def _add_route(self, found: Found, source: Any, honest: bool, at: _Place) -> None:
         path, convertors = source.path, source.param_convertors
-        if not at.hidden and not (honest and template.is_plain(path, source.path_regex, convertors)):
-            known = honest and template.has_custom_convertor(path, convertors) and _starts_as_written(source)
+        plain = honest and template.is_plain(path, source.path_regex, convertors)
+        if not at.hidden and not (plain and template.has_distinct_names(at.prefix, path)):
+            known = plain or (honest and template.has_custom_convertor(path, convertors) and _starts_as_written(source))
             self._ask(at, template.literal_prefix(path) if known else "")
             found.hidden = True
         self.found.append(found)
@@ -140,7 +119,7 @@ class Walk:
         inside = _resolved(mount.app) if fw.inherits(mount, fw.Mount, "handle") else None
         moved = inside is not None and fw.sets_root_path(inside[0]) not in ("", prefix)
         # Several splits are possible around a parameter that crosses slashes; a mounted root_path moves the routes.
-        ask = not honest or moved or "path" in names.values()
+        ask = not honest or moved or "path" in names.values() or not template.has_distinct_names(at.prefix, mount.path)
         if ask and not at.hidden:
             self._ask(at, template.literal_prefix(mount.path) if honest else "")
         inner = replace(at, prefix=prefix, hidden=at.hidden or ask)
@@ -202,11 +181,11 @@ def _contexts(node: Any) -> Any:
 
 
 def _inherits_matches(route: Any, base: Any) -> bool:
-    if type(route) is base:
-        return "matches" not in route.__dict__
     if fw.APIWebSocketRoute is not None and isinstance(route, fw.APIWebSocketRoute):
         base = fw.APIWebSocketRoute
-    return fw.inherits(route, base, "matches") and getattr(type(route), "path_regex", None) is None
+    if "matches" in route.__dict__:
+        return False
+    return type(route) is base or (fw.inherits(route, base, "matches") and not hasattr(type(route), "path_regex"))
 
 
 def _starts_as_written(source: Any) -> bool:
@@ -221,8 +200,8 @@ def _app_of(source: Any, route: Any) -> Any:
 
 def _is_handler(app: Any) -> bool:
     """Whether this is FastAPI's own handler, with nothing wrapped around it."""
-    handler = fw.unwrap_body_limit(app)
-    return isinstance(handler, FunctionType) and handler.__qualname__ == "request_response.<locals>.app"
+    handler = app if type(app) is FunctionType else fw.unwrap_body_limit(app)
+    return type(handler) is FunctionType and handler.__qualname__ == "request_response.<locals>.app"
 
 
 def _resolved(app: Any) -> tuple[Any, Any] | None:

@@ -59,6 +59,8 @@ fn what_is_not_a_date() {
         "Sun, 06 Nov 1994 24:00:00 GMT",
         "Sun, 06 Nov 1994 08:60:37 GMT",
         "Sun, 06 Nov 1994 08:49:60 GMT",
+        "Sun, 06 Nov 1994 08:59:60 GMT",
+        "Sat, 31 Dec 2016 23:49:60 GMT",
         "Sat, 31 Dec 2016 23:59:61 GMT",
         "Sat, 01 Jan 0000 00:00:00 GMT",
         "Sun, +6 Nov 1994 08:49:37 GMT",

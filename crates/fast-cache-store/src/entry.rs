@@ -13,7 +13,7 @@ pub const MAX_LABELS: usize = 1024;
 
 /// What an entry costs beside its own bytes: two allocations with their headers and rounding, the slot, the table that
 /// finds it at its emptiest, the memory of what was evicted.
-const OVERHEAD: usize = 2 * 16 + 40 + 12 + 8;
+const OVERHEAD: usize = 2 * 22 + 40 + 12 + 8;
 
 /// How far into a key its path is looked for.
 const PATH_SEARCH: usize = 256;

@@ -39,6 +39,9 @@ use paths::Paths;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+/// How many logged drops [`Generations::judge_briefly`] tries.
+const BRIEFLY: usize = 16;
+
 /// Whether an entry may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -133,7 +136,7 @@ impl Generations {
             return verdict;
         }
         let mut untried = Vec::new();
-        let mut judging = self.try_all(entry, known, |pattern, generation| {
+        let mut judging = self.try_all(entry, known, usize::MAX, |pattern, generation| {
             untried.push((Arc::clone(pattern), generation));
         });
         for (pattern, generation) in untried {
@@ -147,7 +150,7 @@ impl Generations {
     #[cold]
     fn judge_anew<R>(&self, entry: &Entry<R>, clock: u64, known: Known) -> Verdict {
         let mut resolved = true;
-        let judging = self.try_all(entry, known, |_, _| resolved = false);
+        let judging = self.try_all(entry, known, usize::MAX, |_, _| resolved = false);
         if resolved || judging.dead {
             conclude(entry, clock, &judging)
         } else {
@@ -155,12 +158,29 @@ impl Generations {
         }
     }
 
+    /// Judges an entry without going far back in the log: constant work. Dead is dead, but what is not known to be alive
+    /// stays unresolved.
+    pub(crate) fn judge_briefly<R>(&self, entry: &Entry<R>) -> Verdict {
+        let clock = self.clock();
+        let known = entry.memo().read();
+        if known.dead || entry.response().is_none() || known.since >= clock {
+            return self.judge(entry);
+        }
+        let judging = self.try_all(entry, known, BRIEFLY, |_, _| ());
+        if judging.dead {
+            conclude(entry, clock, &judging)
+        } else {
+            Verdict::Unresolved
+        }
+    }
+
     /// Tries every drop on an entry since the time up to which that was done before, except that host patterns are
-    /// handed to `untried`.
+    /// handed to `untried`. Of the log, only the newest `most_logged` drops are tried.
     fn try_all<R>(
         &self,
         entry: &Entry<R>,
         known: Known,
+        most_logged: usize,
         untried: impl FnMut(&Arc<dyn HostPattern>, Generation),
     ) -> Judging {
         let mut judging = Judging {
@@ -176,7 +196,9 @@ impl Generations {
                 .for_each(|place| judging.covered_by(self.labels.generation(place)));
         }
         if !judging.dead && self.any_path.load(Ordering::Relaxed) > judging.since {
-            self.paths.read().judge(entry, &mut judging, untried);
+            self.paths
+                .read()
+                .judge(entry, &mut judging, most_logged, untried);
         }
         judging
     }

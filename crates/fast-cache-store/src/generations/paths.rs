@@ -101,10 +101,12 @@ impl Paths {
     }
 
     /// Judges by path. A host pattern that should be tried is handed to `untried` with what it dropped.
+    /// Of the log, only the newest `most_logged` drops are tried.
     pub(super) fn judge<R>(
         &self,
         entry: &Entry<R>,
         judging: &mut Judging,
+        most_logged: usize,
         mut untried: impl FnMut(&Arc<dyn HostPattern>, Generation),
     ) {
         judging.covered_by(self.floor);
@@ -125,6 +127,8 @@ impl Paths {
         let logged = self
             .log
             .range((Bound::Excluded(since), Bound::Unbounded))
+            .rev()
+            .take(most_logged)
             .map(|(generation, logged)| {
                 let mut covered = Generation::default();
                 covered.raise(*generation, logged.soft);

@@ -2,7 +2,11 @@
 //!
 //! A lookup is a hash table probe under a shared lock, a comparison of the whole key, and two loads (see
 //! [`generations`](crate::generations)). A drop writes a few words, whatever is stored; the memory of dropped and
-//! expired entries comes back in small steps, a few with each put and one with each drop, and in [`sweep`](LocalStore::sweep).
+//! expired entries comes back in small steps, a few with each put, and in [`sweep`](LocalStore::sweep).
+//!
+//! The container is our own, not a general cache: it holds two exact bounds at once, a sweep can go through it slot by
+//! slot, a put can compare births with what is there under one lock, and everything that leaves can be let go of after
+//! the lock is.
 //!
 //! Both bounds are the whole store's, not a shard's: an answer that fits the store fits, whichever shard it falls to.
 
@@ -11,6 +15,8 @@ mod ghosts;
 mod queue;
 mod shard;
 mod slab;
+#[cfg(test)]
+mod tests;
 
 use crate::entry::{Content, Entry};
 use crate::generations::{Generations, Verdict};
@@ -25,9 +31,9 @@ use shard::Shard;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-/// Old entries that each put and each drop looks at. Entries leave at the pace at which they come, or faster.
+/// Old entries that each put looks at, so that entries leave faster than they come. A drop looks at none: one cold
+/// entry would cost it more than all the rest.
 const STEPS_PER_PUT: usize = 4;
-const STEPS_PER_DROP: usize = 1;
 
 /// Entries that are looked at under one lock.
 const STEPS_PER_LOCK: usize = 64;
@@ -170,7 +176,11 @@ impl<R: Send + Sync> MemoryStore<R> {
             && self.generations.judge(old) != Verdict::Dead
     }
 
-    fn sweep_some(&self, max_steps: usize) -> usize {
+    fn sweep_some(
+        &self,
+        max_steps: usize,
+        judge: impl Fn(&Generations, &Entry<R>) -> Verdict,
+    ) -> usize {
         let now = Timestamp::from_micros(self.now.load(Ordering::Relaxed));
         let mut left = max_steps;
         let mut released = Released::new();
@@ -180,7 +190,7 @@ impl<R: Send + Sync> MemoryStore<R> {
             let index = self.next_swept.fetch_add(1, Ordering::Relaxed) % self.shards.len();
             let mut shard = self.shards[index].write();
             let doomed = |entry: &Entry<R>| {
-                self.generations.judge(entry) == Verdict::Dead || entry.is_expired(now)
+                entry.is_expired(now) || judge(&self.generations, entry) == Verdict::Dead
             };
             let before = released.len();
             let steps = shard.sweep(left.min(STEPS_PER_LOCK), doomed, &mut released);
@@ -277,7 +287,7 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
         let mut released = Released::new();
         let placed = self.place(digest, &entry, &mut released);
         drop(released);
-        self.sweep_some(STEPS_PER_PUT);
+        self.sweep_some(STEPS_PER_PUT, Generations::judge_briefly);
         placed
     }
 
@@ -300,7 +310,6 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
         }
         let walk = self.generations.apply(purge);
         self.drops.fetch_add(1, Ordering::Relaxed);
-        self.sweep_some(STEPS_PER_DROP);
         walk.then(Walk::new)
     }
 
@@ -321,7 +330,7 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
     fn sweep(&self, max_steps: usize, now: Timestamp) -> usize {
         self.now.store(now.micros(), Ordering::Relaxed);
         let slots = self.shards.iter().map(|shard| shard.read().slots()).sum();
-        self.sweep_some(max_steps.min(slots))
+        self.sweep_some(max_steps.min(slots), Generations::judge)
     }
 
     fn page(&self, cursor: Cursor, max_entries: usize) -> Page<R> {

@@ -65,6 +65,12 @@ impl<R> Shard<R> {
         self.slab.len()
     }
 
+    /// The weight of all entries.
+    #[cfg(test)]
+    pub(super) fn weight(&self) -> usize {
+        self.trial.weight + self.proven.weight
+    }
+
     /// What stands where this digest would go, whatever its key.
     pub(super) fn occupant(&self, digest: u128) -> Option<&Arc<Entry<R>>> {
         self.slab.at(self.find(split(digest))?).entry.as_ref()

@@ -33,6 +33,6 @@ fn drops_win_over_fills_for_long() {
         max_entries: 100_000,
         max_bytes: 64 << 20,
     });
-    contract::drops_win_over_fills(&store, 20_000);
-    assert_eq!(LocalStore::<u64>::counters(&store).drops, 20_000);
+    contract::drops_win_over_fills(&store, 50_000);
+    assert_eq!(LocalStore::<u64>::counters(&store).drops, 50_000);
 }

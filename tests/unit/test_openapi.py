@@ -1,7 +1,7 @@
 """`x-cache-age` in the schema, whoever generates it and however often."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 
@@ -98,7 +98,7 @@ def test_only_what_may_be_cached_is_marked() -> None:
     searching = FastAPI()
 
     @searching.get("/search", dependencies=[CacheConfig(60)])
-    async def search(query: dict[str, int] = Body()) -> int:
+    async def search(query: Annotated[dict[str, int], Body()]) -> int:
         return 1
 
     add_cache_age(searching, lambda: analyse(searching))

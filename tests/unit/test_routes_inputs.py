@@ -101,7 +101,9 @@ def test_the_raw_request_is_everything(kind: type) -> None:
     assert inputs.headers == ("user-agent",)
 
 
-@pytest.mark.parametrize("scheme", [HTTPBasic(), HTTPBearer(), OAuth2PasswordBearer("/t"), OpenIdConnect(openIdConnectUrl="/o")])  # fmt: skip
+@pytest.mark.parametrize(
+    "scheme", [HTTPBasic(), HTTPBearer(), OAuth2PasswordBearer("/t"), OpenIdConnect(openIdConnectUrl="/o")]
+)
 def test_schemes_that_read_authorization(scheme: Any) -> None:
     async def endpoint(user: Annotated[Any, SecurityDependency(scheme)]) -> None: ...
 
@@ -126,13 +128,18 @@ def test_a_scheme_with_its_own_call_is_raw() -> None:
     class Own(HTTPBearer):
         async def __call__(self, request: Request) -> Any: ...
 
+    class OwnKey(APIKeyHeader):
+        async def __call__(self, request: Request) -> Any: ...
+
     class Renamed(HTTPBearer): ...
+
+    async def own_key(user: Annotated[Any, Depends(OwnKey(name="X-Key"))]) -> None: ...
 
     async def own(user: Annotated[Any, Depends(Own())]) -> None: ...
 
     async def renamed(user: Annotated[Any, Depends(Renamed())]) -> None: ...
 
-    assert inputs_of(own).raw
+    assert inputs_of(own).raw and inputs_of(own_key).raw
     assert not inputs_of(renamed).raw and inputs_of(renamed).authorization
 
 

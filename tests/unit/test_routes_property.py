@@ -19,9 +19,9 @@ try:
 except ModuleNotFoundError:
     FastAPI = None
 
-SEGMENTS = ("/a", "/b", "/{x}", "/{x:int}", "/{x:float}", "/a-b", "/{x}-{y}")
-WORDS = ("a", "b", "a-b", "7", "1.5", "é", "")
-METHODS = ("GET", "POST", "HEAD")
+SEGMENTS = ("/a", "/a", "/b", "/{x}", "/{x}", "/{x:int}", "/{x:float}", "/a-b", "/{x}-{y}")
+WORDS = ("a", "a", "a", "b", "a-b", "7", "7", "1.5", "é", "")
+METHODS = ("GET", "GET", "POST", "HEAD")
 
 prefixes = st.lists(st.sampled_from(SEGMENTS), min_size=1, max_size=2).map("".join).filter(lambda p: _distinct(p))
 paths = st.builds(lambda start, end: start + end, prefixes, st.sampled_from(["", "", "/", "/{rest:path}"])).filter(
@@ -51,12 +51,12 @@ trees = st.recursive(
 )
 requests = st.lists(
     st.tuples(
-        st.lists(st.sampled_from(WORDS), min_size=1, max_size=5).map(lambda words: "/" + "/".join(words)),
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(lambda words: "/" + "/".join(words)),
         st.sampled_from(METHODS),
         st.sampled_from(["one.test", "other.example"]),
     ),
-    min_size=5,
-    max_size=25,
+    min_size=20,
+    max_size=40,
 )
 
 
@@ -175,9 +175,8 @@ def compare(app: Any, ran: list[object], wanted: Any) -> None:
             assert asked is guess
             assert scope["endpoint"] is guess.endpoint
             assert scope.get("route") is guess.route
-        elif guess is not None:
-            assert scope["endpoint"] is guess.endpoint
-            assert scope.get("route") is guess.route or scope.get("route") is not None
+        elif guess is not None:  # a mounted app of its own, or none of the routes that were resolved in it
+            assert ran in ([], [guess.endpoint])
         else:
             assert asked is None or asked.kind == "opaque"
             assert ran == [] or not _is_known(analysis, ran[0])

@@ -149,7 +149,7 @@ class Walk:
         if not (honest and fw.inherits(node, fw.IncludedRouter, "matches")):
             self._ask(at, "")
             at = replace(at, hidden=True)
-        at = replace(at, raw=at.raw or raw, writes_route=False)
+        at = replace(at, raw=at.raw or raw, writes_route=False, outer_route=at.route_in_scope(node))
         for context in _contexts(node):
             original, starlette_route = context.original_route, context.starlette_route
             if isinstance(original, fw.APIRoute):

@@ -113,7 +113,12 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for reason in Reason::ALL {
             assert!(seen.insert(reason.token()), "{reason} stands twice");
-            assert!(reason.token().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'));
+            assert!(
+                reason
+                    .token()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+            );
         }
     }
 }

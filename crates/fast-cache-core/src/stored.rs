@@ -32,7 +32,10 @@ pub struct Stored<R> {
 
 /// What a stored response allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "four independent answers of the response's own directives")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four independent answers of the response's own directives"
+)]
 pub struct Traits {
     /// It may answer requests that carry `Authorization` (RFC 9111 §3.5).
     pub shared_with_credentials: bool,

@@ -33,14 +33,22 @@ impl Timestamp {
     /// How long after `earlier` this moment is; zero if it is not after it.
     pub const fn since(self, earlier: Self) -> Duration {
         let micros = self.0.saturating_sub(earlier.0);
-        if micros <= 0 { Duration::ZERO } else { Duration::from_micros(micros.unsigned_abs()) }
+        if micros <= 0 {
+            Duration::ZERO
+        } else {
+            Duration::from_micros(micros.unsigned_abs())
+        }
     }
 
     /// The moment `duration` later; saturates at the end of the range.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
         let micros = duration.as_micros();
-        let micros = if micros > i64::MAX as u128 { i64::MAX } else { micros as i64 };
+        let micros = if micros > i64::MAX as u128 {
+            i64::MAX
+        } else {
+            micros as i64
+        };
         Self(self.0.saturating_add(micros))
     }
 }

@@ -21,8 +21,13 @@ pub enum Clock {
 impl Clock {
     /// The system's clock.
     pub fn system() -> Self {
-        let day = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self::System { start: Timestamp::default().plus(day), since: Instant::now() }
+        let day = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self::System {
+            start: Timestamp::default().plus(day),
+            since: Instant::now(),
+        }
     }
 
     /// A clock that stands at `now`.
@@ -40,7 +45,9 @@ impl Clock {
 
     /// Moves a manual clock on, or back; a system clock does not move. Whether it moved.
     pub fn advance(&self, by: Duration, back: bool) -> bool {
-        let Self::Manual(micros) = self else { return false };
+        let Self::Manual(micros) = self else {
+            return false;
+        };
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         micros.fetch_add(if back { -by } else { by }, Ordering::Relaxed);
         true

@@ -42,14 +42,32 @@ pub fn commit<R>(
     secret: &Secret,
     commit: Commit<'_, R>,
 ) -> Result<(), Reason> {
-    let Commit { key, birth, path, labels, varying, lines, stored, weight } = commit;
-    let known = store.get(key.borrow()).and_then(|found| match found.entry.content() {
-        Content::Variants(variants) => Some(variants.names.clone()),
-        Content::Response(_) => None,
-    });
+    let Commit {
+        key,
+        birth,
+        path,
+        labels,
+        varying,
+        lines,
+        stored,
+        weight,
+    } = commit;
+    let known = store
+        .get(key.borrow())
+        .and_then(|found| match found.entry.content() {
+            Content::Variants(variants) => Some(variants.names.clone()),
+            Content::Response(_) => None,
+        });
     let names = match known {
         None if varying.is_empty() => {
-            return store.put(Put { key, birth, path, labels, content: Content::Response(stored), weight });
+            return store.put(Put {
+                key,
+                birth,
+                path,
+                labels,
+                content: Content::Response(stored),
+                weight,
+            });
         }
         None => varying.into(),
         Some(known) => union(&known, varying),
@@ -59,12 +77,27 @@ pub fn commit<R>(
     }
     let mut buffer = Vec::new();
     let variant = variant_key(key.borrow().bytes, &names, secret, lines, &mut buffer).to_owned();
-    store.put(Put { key: variant, birth, path, labels, content: Content::Response(stored), weight })?;
+    store.put(Put {
+        key: variant,
+        birth,
+        path,
+        labels,
+        content: Content::Response(stored),
+        weight,
+    })?;
     let content = Content::Variants(Variants { names });
-    store.put(Put { key, birth, path, labels: &[], content, weight: 0 })
+    store.put(Put {
+        key,
+        birth,
+        path,
+        labels: &[],
+        content,
+        weight: 0,
+    })
 }
 
-fn union(known: &[Box<str>], more: &[Box<str>]) -> Box<[Box<str>]> {
+/// The names in either list, sorted, each once.
+pub fn union(known: &[Box<str>], more: &[Box<str>]) -> Box<[Box<str>]> {
     let mut names: Vec<Box<str>> = known.iter().chain(more).cloned().collect();
     names.sort_unstable();
     names.dedup();

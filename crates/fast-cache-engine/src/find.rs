@@ -24,12 +24,23 @@ pub fn find<R>(
     buffer: &mut Vec<u8>,
 ) -> Finding<R> {
     let Some(primary) = store.get(key) else {
-        return Finding { found: None, absent: Reason::Absent };
+        return Finding {
+            found: None,
+            absent: Reason::Absent,
+        };
     };
     let Content::Variants(variants) = primary.entry.content() else {
-        return Finding { found: Some(primary), absent: Reason::Absent };
+        return Finding {
+            found: Some(primary),
+            absent: Reason::Absent,
+        };
     };
     let key = variant_key(key.bytes, &variants.names, secret, lines, buffer);
-    let found = store.get(key).filter(|found| found.entry.response().is_some());
-    Finding { found, absent: Reason::VaryMismatch }
+    let found = store
+        .get(key)
+        .filter(|found| found.entry.response().is_some());
+    Finding {
+        found,
+        absent: Reason::VaryMismatch,
+    }
 }

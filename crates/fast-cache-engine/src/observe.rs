@@ -74,19 +74,22 @@ impl RouteCounters {
     /// An entry of `bytes` bytes came.
     pub fn entry_came(&self, bytes: usize) {
         self.entries.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.bytes
+            .fetch_add(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// An entry of `bytes` bytes is gone.
     pub fn entry_went(&self, bytes: usize) {
         self.entries.fetch_sub(1, Ordering::Relaxed);
-        self.bytes.fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.bytes
+            .fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// The counters now.
     pub fn read(&self) -> RouteCounts {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let gauge = |counter: &AtomicI64| u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0);
+        let gauge =
+            |counter: &AtomicI64| u64::try_from(counter.load(Ordering::Relaxed)).unwrap_or(0);
         RouteCounts {
             hits: read(&self.hits),
             misses: read(&self.misses),

@@ -23,13 +23,25 @@ pub(crate) struct SendMessages {
 
 impl SendMessages {
     /// Sends `first` and then `second`, where they are given, through `send`.
-    pub(crate) fn new(send: Py<PyAny>, first: Option<Py<PyDict>>, second: Option<Py<PyDict>>) -> Self {
-        Self { send: Some(send), messages: [first, second], current: None }
+    pub(crate) fn new(
+        send: Py<PyAny>,
+        first: Option<Py<PyDict>>,
+        second: Option<Py<PyDict>>,
+    ) -> Self {
+        Self {
+            send: Some(send),
+            messages: [first, second],
+            current: None,
+        }
     }
 
     /// Does nothing when awaited.
     pub(crate) fn nothing() -> Self {
-        Self { send: None, messages: [None, None], current: None }
+        Self {
+            send: None,
+            messages: [None, None],
+            current: None,
+        }
     }
 
     fn next_message(&mut self) -> Option<Py<PyDict>> {
@@ -37,7 +49,11 @@ impl SendMessages {
     }
 
     /// Drives on with `value`. `Ok(Some(…))` is what an inner awaitable yields to the event loop.
-    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Py<PyAny>>> {
+    fn drive(
+        &mut self,
+        py: Python<'_>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
         let mut value = value;
         loop {
             let current = match self.current.take() {
@@ -47,7 +63,9 @@ impl SendMessages {
                         self.send = None;
                         return Ok(None);
                     };
-                    let Some(send) = &self.send else { return Ok(None) };
+                    let Some(send) = &self.send else {
+                        return Ok(None);
+                    };
                     value = None;
                     iterator_of(&send.bind(py).call1((message,))?)?
                 }
@@ -78,7 +96,8 @@ impl SendMessages {
     }
 
     fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.drive(py, Some(value))?.ok_or_else(|| PyStopIteration::new_err(()))
+        self.drive(py, Some(value))?
+            .ok_or_else(|| PyStopIteration::new_err(()))
     }
 
     #[pyo3(signature = (kind, value=None, traceback=None))]
@@ -101,9 +120,9 @@ impl SendMessages {
                 Ok(yielded.unbind())
             }
             // The inner awaitable took the exception and returned: go on with what is left to send.
-            Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
-                self.drive(py, None)?.ok_or_else(|| PyStopIteration::new_err(()))
-            }
+            Err(error) if error.is_instance_of::<PyStopIteration>(py) => self
+                .drive(py, None)?
+                .ok_or_else(|| PyStopIteration::new_err(())),
             Err(error) => {
                 self.messages = [None, None];
                 Err(error)
@@ -145,7 +164,10 @@ fn iterator_of<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
 }
 
 /// Resumes a coroutine or iterator; `None` when it has returned.
-fn resume(iterator: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Py<PyAny>>> {
+fn resume(
+    iterator: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<Py<PyAny>>> {
     let py = iterator.py();
     let value = value.map_or_else(|| py.None(), |value| value.clone().unbind());
     let mut result: *mut ffi::PyObject = std::ptr::null_mut();
@@ -157,7 +179,9 @@ fn resume(iterator: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyRe
     match (outcome, result) {
         (ffi::PySendResult::PYGEN_NEXT, Some(yielded)) => Ok(Some(yielded.unbind())),
         (ffi::PySendResult::PYGEN_RETURN, _) => Ok(None),
-        _ => Err(PyErr::take(py).unwrap_or_else(|| PyRuntimeError::new_err("an awaitable failed without an exception"))),
+        _ => Err(PyErr::take(py).unwrap_or_else(|| {
+            PyRuntimeError::new_err("an awaitable failed without an exception")
+        })),
     }
 }
 

@@ -1,1 +1,58 @@
-//! x
+//! `fast_cache_middleware._core`: the ASGI host of the cache.
+//!
+//! | file | what |
+//! |---|---|
+//! | `call` | the middleware: one call per request |
+//! | `scope`, `lines` | scopes and header lists, read in place |
+//! | `application`, `drops` | the analysed application, as Python hands it over |
+//! | `parameters` | path parameters |
+//! | `recorder` | between the application and the client on a miss |
+//! | `strict` | hiding what the key does not hold |
+//! | `answer`, `representation` | a stored response and the messages made from it |
+//! | `awaitable` | awaitables without a Python frame |
+//! | `metadata` | what a custom storage keeps beside a response |
+//! | `explain` | what would be done with a request |
+//! | `exchange` | the same exchange, driven by Python where hooks have a say |
+//! | `store` | the memory store and the clock as Python objects |
+#![allow(missing_docs, reason = "nothing of this crate can be named from Rust")]
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands arguments over by value"
+)]
+
+mod answer;
+mod application;
+mod awaitable;
+mod call;
+mod drops;
+mod exchange;
+mod explain;
+mod lines;
+mod metadata;
+mod names;
+mod parameters;
+mod recorder;
+mod representation;
+mod scope;
+mod store;
+mod strict;
+
+use pyo3::prelude::*;
+
+#[pymodule(gil_used = true)]
+mod _core {
+    #[pymodule_export]
+    use crate::application::Application;
+    #[pymodule_export]
+    use crate::awaitable::SendMessages;
+    #[pymodule_export]
+    use crate::call::Middleware;
+    #[pymodule_export]
+    use crate::drops::DroppingSend;
+    #[pymodule_export]
+    use crate::exchange::{Answer, Exchange, ExchangeRecorder};
+    #[pymodule_export]
+    use crate::recorder::RecordingSend;
+    #[pymodule_export]
+    use crate::store::{MemoryStore, SystemClock};
+}

@@ -16,6 +16,12 @@ def ask_framework(analysis: Analysis, scope: Scope) -> RouteRecord | None:
 
     The scope stays as it is: the routes see a copy.
     """
+    found = ask_framework_with_parameters(analysis, scope)
+    return None if found is None else found[0]
+
+
+def ask_framework_with_parameters(analysis: Analysis, scope: Scope) -> tuple[RouteRecord, dict[str, Any]] | None:
+    """The same, with the path parameters that the framework would give to the endpoint."""
     copied = _copied(scope)
     root_path = fw.sets_root_path(analysis.root)
     if root_path:
@@ -32,7 +38,7 @@ def ask_framework(analysis: Analysis, scope: Scope) -> RouteRecord | None:
     method = scope["method"]
     for record in analysis.index.get(chain, ()):
         if record.methods is None or method in record.methods:
-            return record
+            return record, dict(copied.get("path_params", {}))
     return None
 
 

@@ -1,12 +1,14 @@
 """Where responses are kept: the interface for storages of your own, and serializers to build them with."""
 
 from .base import BaseStorage, Stored, as_storage, request_without_credentials
+from .memory import InMemoryStorage
 from .serializers import BaseSerializer, DefaultSerializer, JSONSerializer
 
 __all__ = [
     "BaseSerializer",
     "BaseStorage",
     "DefaultSerializer",
+    "InMemoryStorage",
     "JSONSerializer",
     "Stored",
     "as_storage",

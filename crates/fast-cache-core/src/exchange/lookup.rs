@@ -67,11 +67,11 @@ pub struct Forward {
 /// # Errors
 ///
 /// The reason for which the cache keeps out of it: nothing is looked up and nothing is stored.
-pub fn begin<'a>(
+pub fn begin<'a, 'p>(
     request: &Request<'a>,
     noted: &Noted<'a>,
     policy: &'a Policy,
-    parameter: impl Fn(&str) -> Option<&'a str>,
+    parameter: impl Fn(&str) -> Option<&'p str>,
 ) -> Result<Lookup<'a>, Reason> {
     let permits = permits(request.lines, noted, policy)?;
     for (name, canonical) in &policy.canonical {

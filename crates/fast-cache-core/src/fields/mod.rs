@@ -35,5 +35,8 @@ impl<'a> Line<'a> {
 
 /// The values of every line named `name` (given in lower case), in order.
 pub fn values<'a>(lines: &'a [Line<'a>], name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
-    lines.iter().filter(move |line| line.is(name)).map(|line| line.value)
+    lines
+        .iter()
+        .filter(move |line| line.is(name))
+        .map(|line| line.value)
 }

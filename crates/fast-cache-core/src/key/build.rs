@@ -1,7 +1,7 @@
 //! The key of a request.
 
 use super::encode::{push_number, push_part};
-use super::inputs::{Inputs, QueryInputs, freely_varied, glob, is_plain};
+use super::inputs::{CookieInputs, Inputs, QueryInputs, freely_varied, glob, is_plain};
 use super::{Identity, KeyRef, Secret};
 use crate::fields::{Line, values};
 use crate::request::Request;
@@ -261,4 +261,23 @@ fn trim_blank(mut bytes: &[u8]) -> &[u8] {
         bytes = rest;
     }
     bytes
+}
+
+/// The pairs of one `Cookie` line that a key holds; `None` where there are none.
+pub fn visible_cookies(line: &[u8], inputs: &CookieInputs) -> Option<Vec<u8>> {
+    let named = |pair: &&[u8]| {
+        let (name, value) = split_pair(pair);
+        let name = if value.is_some() {
+            trim_blank(name)
+        } else {
+            b""
+        };
+        inputs.named.iter().any(|known| known.as_bytes() == name)
+    };
+    let pairs: Vec<&[u8]> = line
+        .split(|byte| *byte == b';')
+        .filter(named)
+        .map(trim_blank)
+        .collect();
+    (!pairs.is_empty()).then(|| pairs.join(&b"; "[..]))
 }

@@ -10,7 +10,10 @@ use crate::key::inputs::{CookieInputs, HeaderInputs, Inputs, QueryInputs};
 /// What an endpoint and its dependencies can see of a request, and what its author said about it. Header names are in
 /// lower case.
 #[derive(Clone, Debug, Default)]
-#[allow(clippy::struct_excessive_bools, reason = "independent facts, named as the public contract names them")]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts, named as the public contract names them"
+)]
 pub struct Declared {
     /// Something takes the raw request, or it cannot be known.
     pub raw: bool,
@@ -63,7 +66,13 @@ pub struct KeyPlan {
 
 /// Derives what must join the key from what is declared.
 pub fn key_plan(declared: Declared) -> KeyPlan {
-    let shared = |public: bool| if public { Credential::Ignored } else { Credential::NotShared };
+    let shared = |public: bool| {
+        if public {
+            Credential::Ignored
+        } else {
+            Credential::NotShared
+        }
+    };
     if declared.custom_key {
         return KeyPlan {
             inputs: Inputs::default(),
@@ -72,22 +81,38 @@ pub fn key_plan(declared: Declared) -> KeyPlan {
         };
     }
     if declared.http_mode {
-        let query = QueryInputs { only: None, ignore: declared.query_ignore.into(), secret: Box::new([]) };
+        let query = QueryInputs {
+            only: None,
+            ignore: declared.query_ignore.into(),
+            secret: Box::new([]),
+        };
         return KeyPlan {
-            inputs: Inputs { query, ..Inputs::default() },
+            inputs: Inputs {
+                query,
+                ..Inputs::default()
+            },
             authorization: shared(declared.public),
             cookies: Credential::Ignored,
         };
     }
     let authorization = authorization(&declared);
     let cookies = cookies(&declared);
-    KeyPlan { authorization, cookies, inputs: inputs(declared) }
+    KeyPlan {
+        authorization,
+        cookies,
+        inputs: inputs(declared),
+    }
 }
 
 fn authorization(declared: &Declared) -> Credential {
     if declared.public {
         Credential::Ignored
-    } else if declared.authorization || declared.vary_headers.iter().any(|name| &**name == "authorization") {
+    } else if declared.authorization
+        || declared
+            .vary_headers
+            .iter()
+            .any(|name| &**name == "authorization")
+    {
         Credential::InKey
     } else {
         Credential::NotShared
@@ -95,8 +120,8 @@ fn authorization(declared: &Declared) -> Credential {
 }
 
 fn cookies(declared: &Declared) -> Credential {
-    let author_spoke =
-        !declared.vary_cookies.is_empty() || declared.vary_headers.iter().any(|name| &**name == "cookie");
+    let author_spoke = !declared.vary_cookies.is_empty()
+        || declared.vary_headers.iter().any(|name| &**name == "cookie");
     if author_spoke {
         Credential::InKey
     } else if declared.public || declared.strict {
@@ -109,14 +134,21 @@ fn cookies(declared: &Declared) -> Credential {
 }
 
 fn inputs(declared: Declared) -> Inputs {
-    let Declared { public, raw, strict, all_headers, .. } = declared;
+    let Declared {
+        public,
+        raw,
+        strict,
+        all_headers,
+        ..
+    } = declared;
     let mut headers = declared.headers;
     headers.extend(declared.vary_headers);
     let mut cookies = declared.cookies.unwrap_or_default();
     cookies.extend(declared.vary_cookies);
     let mut query = if raw && !strict { None } else { declared.query };
     if public {
-        headers.retain(|name| &**name != "authorization" && !declared.secret_headers.contains(name));
+        headers
+            .retain(|name| &**name != "authorization" && !declared.secret_headers.contains(name));
         cookies.retain(|name| !declared.secret_cookies.contains(name));
         if let Some(names) = &mut query {
             names.retain(|name| !declared.secret_query.contains(name));
@@ -139,14 +171,20 @@ fn inputs(declared: Declared) -> Inputs {
         query: QueryInputs {
             only: declared.query_only.or(query).map(set),
             ignore: set(ignore),
-            secret: if public { Box::new([]) } else { set(declared.secret_query) },
+            secret: if public {
+                Box::new([])
+            } else {
+                set(declared.secret_query)
+            },
         },
         headers: HeaderInputs {
             named: set(headers),
             others: (raw || all_headers) && !strict,
             except: set(declared.undeclared_headers),
         },
-        cookies: CookieInputs { named: set(cookies) },
+        cookies: CookieInputs {
+            named: set(cookies),
+        },
     }
 }
 
@@ -166,7 +204,11 @@ mod tests {
     }
 
     fn declared() -> Declared {
-        Declared { query: Some(names(&["q"])), cookies: Some(Vec::new()), ..Declared::default() }
+        Declared {
+            query: Some(names(&["q"])),
+            cookies: Some(Vec::new()),
+            ..Declared::default()
+        }
     }
 
     #[test]
@@ -179,7 +221,10 @@ mod tests {
 
     #[test]
     fn a_raw_endpoint_keeps_everything() {
-        let plan = key_plan(Declared { raw: true, ..declared() });
+        let plan = key_plan(Declared {
+            raw: true,
+            ..declared()
+        });
         assert!(plan.inputs.query.only.is_none());
         assert!(plan.inputs.headers.others);
         assert_eq!((plan.authorization, plan.cookies), (NotShared, NotShared));
@@ -187,12 +232,24 @@ mod tests {
 
     #[test]
     fn the_author_speaks() {
-        let vary = key_plan(Declared { raw: true, vary_cookies: names(&["lang"]), ..declared() });
+        let vary = key_plan(Declared {
+            raw: true,
+            vary_cookies: names(&["lang"]),
+            ..declared()
+        });
         assert_eq!(vary.cookies, InKey);
-        let strict = key_plan(Declared { raw: true, strict: true, ..declared() });
+        let strict = key_plan(Declared {
+            raw: true,
+            strict: true,
+            ..declared()
+        });
         assert!(!strict.inputs.headers.others);
         assert_eq!(strict.cookies, Ignored);
-        let custom = key_plan(Declared { raw: true, custom_key: true, ..declared() });
+        let custom = key_plan(Declared {
+            raw: true,
+            custom_key: true,
+            ..declared()
+        });
         assert_eq!((custom.authorization, custom.cookies), (Ignored, Ignored));
     }
 
@@ -206,11 +263,17 @@ mod tests {
             ..declared()
         };
         let plan = key_plan(secret.clone());
-        assert_eq!(&*plan.inputs.headers.named, &*names(&["authorization", "x-key"]));
+        assert_eq!(
+            &*plan.inputs.headers.named,
+            &*names(&["authorization", "x-key"])
+        );
         assert_eq!(&*plan.inputs.cookies.named, &*names(&["session"]));
         assert_eq!(&*plan.inputs.query.secret, &*names(&["key"]));
         assert_eq!(plan.authorization, InKey);
-        let plan = key_plan(Declared { public: true, ..secret });
+        let plan = key_plan(Declared {
+            public: true,
+            ..secret
+        });
         assert!(plan.inputs.headers.named.is_empty() && plan.inputs.cookies.named.is_empty());
         assert_eq!(plan.inputs.query.only.as_deref(), Some(&*names(&["q"])));
         assert_eq!(plan.authorization, Ignored);
@@ -218,7 +281,12 @@ mod tests {
 
     #[test]
     fn http_mode_leaves_all_to_the_response() {
-        let plan = key_plan(Declared { http_mode: true, raw: true, headers: names(&["x"]), ..declared() });
+        let plan = key_plan(Declared {
+            http_mode: true,
+            raw: true,
+            headers: names(&["x"]),
+            ..declared()
+        });
         assert!(plan.inputs.headers.named.is_empty() && !plan.inputs.headers.others);
         assert_eq!((plan.authorization, plan.cookies), (NotShared, Ignored));
     }

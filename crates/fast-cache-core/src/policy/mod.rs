@@ -93,6 +93,62 @@ impl Canonical {
     }
 }
 
+/// The canonical spelling of a path parameter that reads as an integer or a UUID in another spelling; `None` where it is
+/// neither, or is canonical already. A drop by value covers both spellings.
+pub fn canonical_spelling(text: &str) -> Option<String> {
+    let trimmed = text.trim();
+    let canonical = integer(trimmed).or_else(|| uuid(trimmed))?;
+    (canonical != text).then_some(canonical)
+}
+
+fn integer(text: &str) -> Option<String> {
+    let (negative, digits) = match text.as_bytes().first()? {
+        b'-' => (true, &text[1..]),
+        b'+' => (false, &text[1..]),
+        _ => (false, text),
+    };
+    // Python and pydantic read "1_000" and "7.0" as integers too.
+    let whole = digits
+        .split_once('.')
+        .map_or(Some(digits), |(whole, zeros)| {
+            zeros.bytes().all(|byte| byte == b'0').then_some(whole)
+        })?;
+    let digits: String = whole.chars().filter(|letter| *letter != '_').collect();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let digits = digits.trim_start_matches('0');
+    Some(match (digits, negative) {
+        ("", _) => "0".to_owned(),
+        (digits, true) => format!("-{digits}"),
+        (digits, false) => digits.to_owned(),
+    })
+}
+
+fn uuid(text: &str) -> Option<String> {
+    let inner = text.strip_prefix("urn:uuid:").unwrap_or(text);
+    let inner = inner
+        .strip_prefix('{')
+        .and_then(|inner| inner.strip_suffix('}'))
+        .unwrap_or(inner);
+    let digits: String = inner
+        .chars()
+        .filter(|letter| *letter != '-')
+        .map(|letter| letter.to_ascii_lowercase())
+        .collect();
+    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some(format!(
+        "{}-{}-{}-{}-{}",
+        &digits[..8],
+        &digits[8..12],
+        &digits[12..16],
+        &digits[16..20],
+        &digits[20..]
+    ))
+}
+
 /// The caching policy of one route.
 #[derive(Clone, Debug)]
 #[allow(
@@ -147,7 +203,7 @@ impl Default for Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Canonical, Statuses};
+    use super::{Canonical, Statuses, canonical_spelling};
 
     #[test]
     fn statuses_hold_what_was_added() {
@@ -161,6 +217,30 @@ mod tests {
         }
         assert!(Statuses::NONE.with(100).with(599).contains(599));
         assert!(!Statuses::NONE.with(600).contains(600));
+    }
+
+    #[test]
+    fn other_spellings_are_found() {
+        let id = "123e4567-e89b-12d3-a456-426614174000";
+        for (text, expected) in [
+            ("007", Some("7")),
+            ("+7", Some("7")),
+            (" 7 ", Some("7")),
+            ("-00", Some("0")),
+            ("7.0", Some("7")),
+            ("1_000", Some("1000")),
+            ("7", None),
+            ("-7", None),
+            ("seven", None),
+            ("", None),
+            ("7.5", None),
+            ("123E4567E89B12D3A456426614174000", Some(id)),
+            ("urn:uuid:123e4567-e89b-12d3-a456-426614174000", Some(id)),
+            (id, None),
+            ("\u{661}", None),
+        ] {
+            assert_eq!(canonical_spelling(text).as_deref(), expected, "{text:?}");
+        }
     }
 
     #[test]

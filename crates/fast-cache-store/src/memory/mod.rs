@@ -15,6 +15,7 @@ mod ghosts;
 mod queue;
 mod shard;
 mod slab;
+mod standing;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,294 @@
+//! The memory store as Python sees it.
+
+use crate::drops::path_pattern;
+use crate::representation::{Representation, body_weight};
+use fast_cache_core::key::inputs::Inputs;
+use fast_cache_core::key::{Identity, Secret, custom_key};
+use fast_cache_core::purge::{Cover, Label, Purge};
+use fast_cache_core::stored::{Stored, StoredTag, Traits};
+use fast_cache_core::time::Timestamp;
+use fast_cache_engine::clock::Clock;
+use fast_cache_engine::observe::{RouteCounters, RouteCounts};
+use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
+use parking_lot::Mutex;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyTuple};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How many entries one step of a walk looks at.
+const WALK_STEP: usize = 256;
+
+/// A memory store, the secret of its keys, and what happened on the routes that use it.
+#[pyclass(frozen, module = "fast_cache_middleware._core")]
+pub(crate) struct MemoryStore {
+    pub(crate) store: fast_cache_store::MemoryStore<Representation>,
+    pub(crate) secret: Secret,
+    pub(crate) longest: Duration,
+    pub(crate) clock: Py<SystemClock>,
+    counters: Mutex<HashMap<Box<str>, Arc<RouteCounters>>>,
+    walks: Mutex<Vec<Walk>>,
+}
+
+impl MemoryStore {
+    /// The counters of a route template. They outlive a new analysis.
+    pub(crate) fn counters_of(&self, template: &str) -> Arc<RouteCounters> {
+        Arc::clone(self.counters.lock().entry(template.into()).or_default())
+    }
+
+    /// The time now.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.get().clock.now()
+    }
+
+    fn own_key(&self, key: &str, buffer: &mut Vec<u8>) -> fast_cache_core::key::Key {
+        let identity = Identity::of_route("", "storage", "", "", &Inputs::default());
+        custom_key(&identity, &self.secret, key, buffer).to_owned()
+    }
+}
+
+#[pymethods]
+impl MemoryStore {
+    /// A store of at most `max_entries` entries and `max_bytes` bytes; nothing stays longer than `longest` seconds.
+    /// Stores that share entries share a `secret` of 48 bytes; without one it is random.
+    #[new]
+    #[pyo3(signature = (max_entries, max_bytes, longest, clock, secret=None))]
+    fn new(
+        max_entries: usize,
+        max_bytes: usize,
+        longest: Option<f64>,
+        clock: Py<SystemClock>,
+        secret: Option<[u8; 48]>,
+    ) -> PyResult<Self> {
+        let mut bytes = secret.unwrap_or([0; 48]);
+        if secret.is_none() {
+            getrandom::fill(&mut bytes)
+                .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        }
+        let longest = longest.map(Duration::try_from_secs_f64).transpose();
+        Ok(Self {
+            store: fast_cache_store::MemoryStore::new(Limits {
+                max_entries,
+                max_bytes,
+            }),
+            secret: Secret::from_bytes(&bytes),
+            longest: longest
+                .map_err(|error| PyValueError::new_err(error.to_string()))?
+                .unwrap_or(Duration::MAX),
+            clock,
+            counters: Mutex::default(),
+            walks: Mutex::default(),
+        })
+    }
+
+    fn __len__(&self) -> usize {
+        LocalStore::<Representation>::len(&self.store)
+    }
+
+    /// Keeps bytes under a key of the caller's own, for the path `path`; whether they were kept.
+    fn keep(&self, py: Python<'_>, key: &str, path: &str, data: &Bound<'_, PyBytes>) -> bool {
+        let mut buffer = Vec::new();
+        let length = data.as_bytes().len();
+        let stored = Stored {
+            received: self.now(),
+            initial_age: 0,
+            lifetime: self.longest,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+            status: 200,
+            traits: Traits::default(),
+            etag: StoredTag::None,
+            last_modified: None,
+            body_length: length as u64,
+            representation: Representation::new(
+                PyTuple::empty(py).unbind(),
+                data.clone().unbind(),
+                None,
+                0,
+            ),
+        };
+        let mut labels = Vec::new();
+        if Label::subtrees(path, &mut labels).is_err() {
+            return false;
+        }
+        let put = Put {
+            key: self.own_key(key, &mut buffer),
+            birth: self.store.birth(),
+            path,
+            labels: &labels,
+            content: Content::Response(stored),
+            weight: body_weight(length),
+        };
+        self.store.put(put).is_ok()
+    }
+
+    /// The bytes kept under a key of the caller's own, and whether they have outlived the store's limit.
+    fn kept<'py>(&self, py: Python<'py>, key: &str) -> Option<(Bound<'py, PyBytes>, bool)> {
+        let mut buffer = Vec::new();
+        let key = self.own_key(key, &mut buffer);
+        let found = self.store.get(key.borrow())?;
+        let stored = found.entry.response()?;
+        let expired = found.soft || self.now().since(stored.received) > self.longest;
+        if expired {
+            self.store.remove(key.borrow());
+        }
+        Some((stored.representation.body.bind(py).clone(), expired))
+    }
+
+    /// Drops what `paths` (kind, text and compiled expression), tags and labels of endpoints cover. When it returns,
+    /// every later lookup sees it; call `walk` until it says that it is done to bring back what an expression does not
+    /// match.
+    fn purge(
+        &self,
+        paths: Vec<(String, String, Option<Py<PyAny>>)>,
+        tags: Vec<String>,
+        endpoints: Vec<u64>,
+        soft: bool,
+    ) -> PyResult<()> {
+        let mut covers = Vec::new();
+        for (kind, text, pattern) in paths {
+            covers.push(match kind.as_str() {
+                "subtree" => Cover::Label(Label::subtree(&text)),
+                _ => Cover::Path(path_pattern(&kind, &text, pattern)?),
+            });
+        }
+        covers.extend(tags.iter().map(|tag| Cover::Label(Label::tag(tag))));
+        covers.extend(
+            endpoints
+                .into_iter()
+                .map(|bits| Cover::Label(Label::from_bits(bits))),
+        );
+        if let Some(walk) = self.store.purge(&Purge { covers, soft }) {
+            self.walks.lock().push(walk);
+        }
+        Ok(())
+    }
+
+    /// Takes the walks of drops by expression a step further; whether they are done.
+    fn walk(&self) -> bool {
+        let Some(mut walk) = self.walks.lock().pop() else {
+            return true;
+        };
+        if !self.store.resolve(&mut walk, WALK_STEP) {
+            self.walks.lock().push(walk);
+        }
+        self.walks.lock().is_empty()
+    }
+
+    /// The logical time now, for an answer that is about to be made.
+    fn birth(&self) -> u64 {
+        self.store.birth()
+    }
+
+    /// Drops everything and gives back the memory.
+    fn clear(&self) {
+        LocalStore::<Representation>::clear(&self.store);
+    }
+
+    /// Gives back the memory of up to `max_steps` dropped or expired entries; how many that were.
+    fn sweep(&self, max_steps: usize) -> usize {
+        self.store.sweep(max_steps, self.now())
+    }
+
+    /// What happened, over all routes and by route template.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let store = self.store.counters();
+        let by_route = PyDict::new(py);
+        let mut sum = RouteCounts::default();
+        for (template, counters) in &*self.counters.lock() {
+            let counts = counters.read();
+            add(&mut sum, &counts);
+            let row = PyDict::new(py);
+            fill(&row, &counts)?;
+            by_route.set_item(&**template, row)?;
+        }
+        sum.entries = LocalStore::<Representation>::len(&self.store) as u64;
+        sum.bytes = self.store.bytes() as u64;
+        let stats = PyDict::new(py);
+        fill(&stats, &sum)?;
+        stats.set_item("evictions", store.evictions)?;
+        stats.set_item("drops", store.drops)?;
+        stats.set_item("by_route", by_route)?;
+        Ok(stats)
+    }
+
+    fn __traverse__(
+        &self,
+        visit: pyo3::pyclass::PyVisit<'_>,
+    ) -> Result<(), pyo3::pyclass::PyTraverseError> {
+        visit.call(&self.clock)
+    }
+}
+
+fn add(sum: &mut RouteCounts, counts: &RouteCounts) {
+    sum.hits += counts.hits;
+    sum.misses += counts.misses;
+    sum.stale += counts.stale;
+    sum.revalidated += counts.revalidated;
+    sum.bypasses += counts.bypasses;
+    sum.stores += counts.stores;
+    sum.mispredictions += counts.mispredictions;
+}
+
+fn fill(row: &Bound<'_, PyDict>, counts: &RouteCounts) -> PyResult<()> {
+    for (name, count) in [
+        ("hits", counts.hits),
+        ("misses", counts.misses),
+        ("stale", counts.stale),
+        ("revalidated", counts.revalidated),
+        ("bypasses", counts.bypasses),
+        ("stores", counts.stores),
+        ("drops", counts.drops),
+        ("entries", counts.entries),
+        ("bytes", counts.bytes),
+    ] {
+        row.set_item(name, count)?;
+    }
+    Ok(())
+}
+
+/// A clock: the system's, or one that stands still until it is moved.
+#[pyclass(frozen, name = "SystemClock", module = "fast_cache_middleware._core")]
+pub(crate) struct SystemClock {
+    pub(crate) clock: Clock,
+}
+
+#[pymethods]
+impl SystemClock {
+    /// The system's clock; with `start`, in seconds since the Unix epoch, one that stands still.
+    #[new]
+    #[pyo3(signature = (start=None))]
+    fn new(start: Option<f64>) -> Self {
+        #[allow(
+            clippy::cast_possible_truncation,
+            reason = "a cast from float saturates"
+        )]
+        let at = |seconds: f64| Timestamp::from_micros((seconds * 1e6) as i64);
+        Self {
+            clock: start.map_or_else(Clock::system, |start| Clock::manual(at(start))),
+        }
+    }
+
+    /// Seconds since the Unix epoch.
+    fn now(&self) -> f64 {
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "microseconds fit until the year 2255"
+        )]
+        let micros = self.clock.now().micros() as f64;
+        micros / 1e6
+    }
+
+    /// Moves a clock that stands still by `seconds`, back where they are negative.
+    fn advance(&self, seconds: f64) -> PyResult<()> {
+        let by = Duration::try_from_secs_f64(seconds.abs())
+            .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        if self.clock.advance(by, seconds < 0.0) {
+            Ok(())
+        } else {
+            Err(PyValueError::new_err("the system's clock cannot be moved"))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+"""From the analysis of an application to the rows that the core reads."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .config import CacheConfig, CacheDropConfig
+from .controller import Controller
+from .exceptions import ConfigError
+from .routes import Analysis, Inputs, RouteRecord, inputs_with_overrides, overrides_of, overrides_token
+
+Row = tuple[str, str, list[str] | None, object, object, str | None, "CachedSpec | None", list["DropSpec"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the middleware's own options say about every route."""
+
+    controller: Controller
+    hooked: bool
+    """Python has a say in every exchange: a hook or a custom storage."""
+    client_directives: bool
+    undeclared_headers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedSpec:
+    """One `CacheConfig` with what its route can see; the core reads it attribute by attribute."""
+
+    max_age: float | None
+    stale_while_revalidate: float
+    stale_if_error: float
+    public: bool
+    etag: bool
+    strict: bool
+    client_directives: bool
+    statuses: list[int]
+    methods: list[str]
+    max_body_size: int
+    tags: list[str]
+    canonical: list[tuple[str, str]]
+    reads_body: bool
+    raw: bool
+    all_headers: bool
+    query: list[str] | None
+    headers: list[str]
+    cookies: list[str] | None
+    authorization: bool
+    secret_headers: list[str]
+    secret_query: list[str]
+    secret_cookies: list[str]
+    vary_headers: list[str]
+    vary_cookies: list[str]
+    query_only: list[str] | None
+    query_ignore: list[str]
+    undeclared_headers: list[str]
+    key_func: Callable[..., Any] | None
+    hooked: bool
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropSpec:
+    """One `CacheDropConfig`; the core reads it attribute by attribute."""
+
+    paths: list[tuple[str, str, Any]]
+    tags: list[str]
+    endpoints: list[object]
+    soft: bool
+    statuses: list[int] | None
+    on: Callable[[int], bool] | None
+
+
+def rows(analysis: Analysis, settings: Settings) -> tuple[list[Row], tuple[RouteRecord, ...]]:
+    """The rows in the order of the table, and the records that got a number, in the order of their numbers."""
+    plain = [_row(record, record.kind, settings) for record in analysis.records]
+    asked = [_row(record, "asked", settings) for record in analysis.asked]
+    numbered = (*(record for record in analysis.records if record.kind == "route"), *analysis.asked)
+    return plain + asked, numbered
+
+
+def _row(record: RouteRecord, kind: str, settings: Settings) -> Row:
+    cached = None if record.cache is None else _cached(record, record.cache, settings)
+    drops = [_drop(config) for config in record.drops]
+    methods = None if record.methods is None else sorted(record.methods)
+    return (kind, record.path, methods, record.endpoint, record.route, record.host, cached, drops)
+
+
+def _cached(record: RouteRecord, config: CacheConfig, settings: Settings) -> CachedSpec:
+    overrides = overrides_of(record)
+    inputs = inputs_with_overrides(record, overrides) if overrides else record.inputs
+    if inputs is None:
+        raise ConfigError(f"{record.path}: the inputs of a cached route are unknown")
+    controller = settings.controller
+    allowed = controller.cacheable_methods if record.methods is None else record.methods & controller.cacheable_methods
+    return CachedSpec(
+        max_age=config.resolved_max_age(controller.default_ttl),
+        stale_while_revalidate=config.stale_while_revalidate,
+        stale_if_error=config.stale_if_error,
+        public=config.public,
+        etag=config.etag,
+        strict=config.strict_inputs,
+        client_directives=settings.client_directives,
+        statuses=sorted(controller.cacheable_status_codes),
+        methods=sorted(allowed - {"HEAD"}),
+        max_body_size=controller.max_body_size,
+        tags=list(config.tags),
+        vary_headers=list(config.vary_headers),
+        vary_cookies=list(config.vary_cookies),
+        query_only=None if config.query is None else list(config.query),
+        query_ignore=list(config.ignore_query),
+        undeclared_headers=list(settings.undeclared_headers),
+        key_func=config.key_func,
+        hooked=settings.hooked or config.key_func is not None,
+        variant=".".join(map(str, overrides_token(overrides))),
+        **_visible(inputs),
+    )
+
+
+def _visible(inputs: Inputs) -> dict[str, Any]:
+    return {
+        "canonical": [(name, kind) for name, kind in inputs.canonical],
+        "reads_body": inputs.reads_body,
+        "raw": inputs.raw,
+        "all_headers": inputs.all_headers,
+        "query": None if inputs.query is None else list(inputs.query),
+        "headers": list(inputs.headers),
+        "cookies": None if inputs.cookies is None else list(inputs.cookies),
+        "authorization": inputs.authorization,
+        "secret_headers": list(inputs.secret_headers),
+        "secret_query": list(inputs.secret_query),
+        "secret_cookies": list(inputs.secret_cookies),
+    }
+
+
+def _drop(config: CacheDropConfig) -> DropSpec:
+    statuses = None if config.on is None or callable(config.on) else sorted(config.on)
+    return DropSpec(
+        paths=[(path.kind, path.text, path.pattern) for path in config.drop_paths],
+        tags=list(config.tags),
+        endpoints=list(config.methods),
+        soft=config.soft,
+        statuses=statuses,
+        on=config.on if callable(config.on) else None,
+    )
+
+
+def unmatched_endpoints(analysis: Analysis) -> Sequence[str]:
+    """Warnings about endpoints in `CacheDropConfig.methods` that no cached route has."""
+    cached = {id(record.endpoint) for record in (*analysis.records, *analysis.asked) if record.cache is not None}
+    return [
+        f"{record.path}: CacheDropConfig.methods names {getattr(method, '__qualname__', method)!s}, "
+        "which is no cached endpoint"
+        for record in (*analysis.records, *analysis.asked)
+        for config in record.drops
+        for method in config.methods
+        if id(method) not in cached
+    ]

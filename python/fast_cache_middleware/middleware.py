@@ -1,0 +1,203 @@
+"""The ASGI middleware."""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+from . import _core, registry, validation
+from .compiling import Settings, rows, unmatched_endpoints
+from .controller import Controller, overridden_hooks
+from .exceptions import ConfigError
+from .openapi import add_cache_age
+from .responder import Responder
+from .routes import Analysis, analyse, follow
+from .routes.resolve import ask_framework_with_parameters
+from .rules import CacheRule, DropRule
+from .storages.base import as_storage
+from .storages.memory import InMemoryStorage
+
+logger: Final = logging.getLogger("fast_cache_middleware")
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class FastCacheMiddleware(_core.Middleware):
+    """Caches the responses of routes that carry a `CacheConfig`, and drops what a `CacheDropConfig` says is stale.
+
+    For `app.add_middleware(FastCacheMiddleware)` or around any ASGI app. The routes are analysed by themselves at the
+    lifespan's start, or else at the first request; what is impossible raises `ConfigError` then.
+
+    - `storage`: `InMemoryStorage()` by default; any object with the methods of `BaseStorage`.
+    - `controller`: settings and hooks.
+    - `rules`: `CacheRule` and `DropRule` for routes that cannot carry their configs themselves.
+    - `namespace`: keeps the entries of applications that share a storage apart.
+    - `cache_status`: this cache's name in `Cache-Status` (RFC 9211).
+    - `client_directives`: listen to the request's `Cache-Control` and `Pragma`.
+    - `head_from_get`: answer `HEAD` from a stored `GET` also where the route does not take `HEAD`.
+    - `undeclared_headers`: more header names that may stay out of the key of an endpoint with the raw request.
+    - `follower_timeout`, `handler_timeout` (seconds), `coalesce`, and for HTTP mode `heuristics`, `cdn_cache_control`,
+      `stale_on_error`, `normalize_language`: accepted and checked; not in effect in this version.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        storage: object = None,
+        controller: Controller | None = None,
+        *,
+        rules: Iterable[CacheRule | DropRule] = (),
+        namespace: str = "",
+        cache_status: str = "fast-cache",
+        client_directives: bool = True,
+        head_from_get: bool = False,
+        follower_timeout: float | timedelta = 10.0,
+        handler_timeout: float | timedelta | None = None,
+        coalesce: bool = True,
+        undeclared_headers: Collection[str] = (),
+        heuristics: bool = False,
+        cdn_cache_control: bool = False,
+        stale_on_error: bool = False,
+        normalize_language: bool = False,
+        clock: _core.SystemClock | None = None,
+    ) -> None:
+        super().__init__()
+        if not callable(app):
+            raise ConfigError(f"FastCacheMiddleware.app must be an ASGI application: {app!r}")
+        if controller is not None and not isinstance(controller, Controller):
+            raise validation.wrong("FastCacheMiddleware.controller", controller, "must be a Controller")
+        if not isinstance(namespace, str):
+            raise validation.wrong("FastCacheMiddleware.namespace", namespace, "must be a str")
+        for name, value in (
+            ("client_directives", client_directives), ("head_from_get", head_from_get), ("coalesce", coalesce),
+            ("heuristics", heuristics), ("cdn_cache_control", cdn_cache_control), ("stale_on_error", stale_on_error),
+            ("normalize_language", normalize_language),
+        ):  # fmt: skip
+            validation.flag(f"FastCacheMiddleware.{name}", value)
+        validation.seconds("FastCacheMiddleware.follower_timeout", follower_timeout)
+        if handler_timeout is not None:
+            validation.seconds("FastCacheMiddleware.handler_timeout", handler_timeout)
+        undeclared = tuple(
+            name.lower() for name in validation.tokens("FastCacheMiddleware.undeclared_headers", undeclared_headers)
+        )
+        self.app: Final = app
+        self.rules: Final = _rules(rules)
+        self.namespace: Final = namespace
+        self.controller: Final = Controller() if controller is None else controller
+        self.storage: Final = as_storage(InMemoryStorage(clock=clock) if storage is None else storage)
+        self.analysis: Analysis | None = None
+        external = not isinstance(self.storage, InMemoryStorage)
+        hooks = overridden_hooks(self.controller)
+        self._settings: Final = Settings(
+            controller=self.controller,
+            hooked=external or bool(hooks - {"invalidate_cache"}),
+            client_directives=client_directives,
+            undeclared_headers=undeclared,
+        )
+        self.store: Final = (
+            self.storage.core if isinstance(self.storage, InMemoryStorage) else registry.ledger_of(storage, clock)
+        )
+        self._responder: Final = Responder(app, self.controller, self.storage, hooks, external=external)
+        host = _Host(self)
+        try:
+            self.install(app, host, self.store, cache_status, head_from_get)
+        except ValueError as error:
+            raise ConfigError(f"FastCacheMiddleware.cache_status: {error}") from None
+        # Servers that detect the interface ask whether `app.__call__` is a coroutine function. Calls go past this
+        # attribute, straight to the core.
+        self.__dict__["__call__"] = self._asgi
+
+    def analyse(self, scope: Scope) -> _core.Application:
+        """Read the application's routes; `ConfigError` where something is impossible."""
+        root = self._root(scope.get("app"))
+        analysis = analyse(root, rules=self.rules, inner=self.app)
+        table, numbered = rows(analysis, self._settings)
+        if self.analysis is None:
+            for text in (*analysis.warnings, *unmatched_endpoints(analysis)):
+                logger.warning("%s", text)
+        owner = analysis.root if hasattr(analysis.root, "dependency_overrides") else None
+        root_path = getattr(analysis.root, "root_path", "") if analysis.root is not scope.get("app") else ""
+        try:
+            application = _core.Application(
+                self.store, self.namespace, table, list(analysis.watch.lists), owner, root_path or None
+            )
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
+        self.analysis = analysis
+        self._responder.adopt(analysis, numbered)
+        self.adopt(application)
+        for app in (analysis.root, scope.get("app"), self.app):
+            if app is not None:
+                registry.register(app, self)
+        controller = self.controller
+        add_cache_age(
+            analysis.root,
+            lambda: self.analysis,
+            methods=controller.cacheable_methods,
+            default_ttl=controller.default_ttl,
+        )
+        return application
+
+    def _root(self, app: Any) -> Any:
+        """The application whose routes these are: the one that holds the router at the end of what we wrap."""
+        followed = follow(self.app)
+        if followed.root is None:
+            added = any(getattr(one, "cls", None) is type(self) for one in getattr(app, "user_middleware", ()))
+            return app if added else self.app
+        return app if getattr(app, "router", None) is followed.router else followed.root
+
+    async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self(scope, receive, send)
+
+
+class _Host:
+    """What the core asks of Python."""
+
+    def __init__(self, middleware: FastCacheMiddleware) -> None:
+        self._middleware = middleware
+        self._responder = middleware._responder
+        self.respond = self._responder.respond
+        self.drop_after = self._responder.drop_after
+
+    def analyse(self, scope: Scope) -> _core.Application:
+        return self._middleware.analyse(scope)
+
+    async def lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Analyse before the application starts; a server that is told why will not start."""
+        try:
+            self._middleware.analyse(scope)
+        except ConfigError as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
+            raise
+        await self._middleware.app(scope, receive, send)
+
+    def ask(self, scope: Scope) -> tuple[int, dict[str, Any]] | None:
+        """The number and path parameters of the route that the framework itself takes."""
+        analysis = self._middleware.analysis
+        found = None if analysis is None else ask_framework_with_parameters(analysis, scope)
+        if found is None:
+            return None
+        record, parameters = found
+        number = self._responder.number_of(record)
+        return None if number is None else (number, parameters)
+
+    def route_selected(self, scope: Scope, template: str) -> None:
+        """Tell FastAPI's own telemetry which route a hit would have taken."""
+        try:
+            from fastapi.telemetry._api import _route_selected
+        except ImportError:
+            return
+        _route_selected(scope=scope, path=template)
+
+
+def _rules(rules: Iterable[CacheRule | DropRule]) -> tuple[CacheRule | DropRule, ...]:
+    given = tuple(rules)
+    for rule in given:
+        if not isinstance(rule, (CacheRule, DropRule)):
+            raise validation.wrong("FastCacheMiddleware.rules", rule, "must hold CacheRule and DropRule")
+    return given

@@ -1,0 +1,64 @@
+"""Which middleware serves which application, and which store keeps the generations of which storage."""
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from . import _core
+
+if TYPE_CHECKING:
+    from .middleware import FastCacheMiddleware
+
+_middlewares: "weakref.WeakKeyDictionary[Any, weakref.ref[FastCacheMiddleware]]" = weakref.WeakKeyDictionary()
+_ledgers: "weakref.WeakKeyDictionary[Any, _core.MemoryStore]" = weakref.WeakKeyDictionary()
+
+LEDGER_ENTRIES = 10_000
+LEDGER_BYTES = 16 << 20
+CUSTOM_SECRET = b"fast-cache-middleware/custom-storage/key-secret.1"[:48]
+
+
+def register(app: Any, middleware: "FastCacheMiddleware") -> None:
+    """Remember that `middleware` serves `app`; objects that cannot be referred to weakly are left out."""
+    try:
+        _middlewares[app] = weakref.ref(middleware)
+    except TypeError:
+        return
+
+
+def middleware_of(app: Any) -> "FastCacheMiddleware | None":
+    """The middleware that serves `app`, once its routes are analysed."""
+    try:
+        found = _middlewares.get(app)
+    except TypeError:
+        return None
+    return None if found is None else found()
+
+
+def only_middleware() -> "FastCacheMiddleware | None":
+    """The middleware of this process, if there is exactly one."""
+    alive = {id(found): found for reference in _middlewares.values() if (found := reference()) is not None}
+    return next(iter(alive.values())) if len(alive) == 1 else None
+
+
+def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.MemoryStore:
+    """The store that keeps the generations of a custom storage: one for each storage, however often it is asked for."""
+    try:
+        known = _ledgers.get(storage)
+    except TypeError:
+        known = None
+    if known is None:
+        known = _core.MemoryStore(
+            LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage)
+        )
+        try:
+            _ledgers[storage] = known
+        except TypeError:
+            return known
+    return known
+
+
+def _secret_of(storage: Any) -> bytes:
+    """The secret that processes which share a storage share; `storage.secret`, of 48 bytes or more, where it has one."""
+    secret = getattr(storage, "secret", None)
+    if isinstance(secret, (bytes, bytearray)) and len(secret) >= len(CUSTOM_SECRET):
+        return bytes(secret[: len(CUSTOM_SECRET)])
+    return CUSTOM_SECRET

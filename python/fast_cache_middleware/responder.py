@@ -1,0 +1,231 @@
+"""What needs `await`: hooks, key functions and custom storages around an exchange, and the drop after a call."""
+
+import inspect
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import _core
+from .controller import Controller, call_generate_cache_key
+from .exceptions import NotFoundStorageError, TTLExpiredStorageError
+from .routes import Analysis, RouteRecord
+from .storages.base import BaseStorage, Stored, request_without_credentials
+
+logger: Final = logging.getLogger("fast_cache_middleware")
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Responder:
+    """Drives exchanges that Python has a say in. The rules are the core's; this only waits."""
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        controller: Controller,
+        storage: BaseStorage,
+        hooks: frozenset[str],
+        *,
+        external: bool,
+    ) -> None:
+        self._app = app
+        self._controller = controller
+        self._storage = storage
+        self._hooks = hooks
+        self._in_storage = external or bool(hooks & {"cache_response", "get_cached_response"})
+        self._drops_in_storage = external or "invalidate_cache" in hooks
+        self._records: tuple[RouteRecord, ...] = ()
+        self._numbers: dict[int, int] = {}
+
+    def adopt(self, analysis: Analysis, numbered: tuple[RouteRecord, ...]) -> None:
+        """Put an analysis to use; `numbered` are its records in the core's order."""
+        self._records = numbered
+        self._numbers = {id(record): number for number, record in enumerate(numbered)}
+
+    def number_of(self, record: RouteRecord) -> int | None:
+        """The number of a record of the analysis in use."""
+        return self._numbers.get(id(record))
+
+    async def respond(self, exchange: _core.Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for a cached route."""
+        request = Request(scope, receive)
+        bypass, custom = await self._consult(exchange, request)
+        if bypass is None:
+            bypass = exchange.begin(custom)
+        if bypass is None:
+            await self._look_up(exchange)
+            answer = exchange.decide(send)
+            if answer is not None:
+                await answer
+                return
+        hand_out = self._in_storage or "is_cachable_response" in self._hooks
+        recorder = exchange.record(bypass, hand_out)
+        sender: Send = exchange.dropping(send) if exchange.drops else send
+
+        async def record(message: Message) -> None:
+            messages, whole = recorder.observe(message)
+            if whole is not None:
+                await self._keep(exchange, whole, request)
+            for outgoing in messages:
+                await sender(outgoing)
+
+        if exchange.drops:
+            await self.drop_after(exchange.scope, receive, sender, exchange.route, exchange.parameters, record)
+        else:
+            await self._app(exchange.scope, receive, record)
+
+    async def drop_after(
+        self,
+        scope: Scope,
+        receive: Receive,
+        dropping: Any,
+        route: int,
+        parameters: list[tuple[str, str]],
+        send: Send | None = None,
+    ) -> None:
+        """Call the application; `dropping` drops when it answers, and once more when the call has ended."""
+        sender: Send = dropping if send is None else send
+        if not self._drops_in_storage:
+            try:
+                await self._app(scope, receive, sender)
+            finally:
+                dropping.finish()
+            return
+        applying: list[Any] = []
+        configs = self._records[route].drops
+
+        async def drop_first(message: Message) -> None:
+            if message["type"] == "http.response.start" and not applying:
+                applying.extend(
+                    config.filled(dict(parameters)) for config in configs if _drops_on(config, message["status"])
+                )
+                await self._drop_in_storage(applying)
+            await sender(message)
+
+        try:
+            await self._app(scope, receive, drop_first)
+        finally:
+            dropping.finish()
+            await self._drop_in_storage(applying)
+
+    async def _drop_in_storage(self, configs: list[Any]) -> None:
+        for config in configs:
+            try:
+                if "invalidate_cache" in self._hooks:
+                    await self._controller.invalidate_cache(config, self._storage)
+                else:
+                    for pattern in config.patterns():
+                        await self._storage.delete(pattern)
+            except Exception:
+                # What the storage kept is still dead by its generation in this process.
+                logger.warning("a drop in %s failed", type(self._storage).__name__, exc_info=True)
+
+    async def _consult(self, exchange: _core.Exchange, request: Request) -> tuple[str | None, str | None]:
+        """What the hooks before the lookup say: a reason to keep out of it, and the author's own key."""
+        try:
+            if "is_cachable_request" in self._hooks and not await self._controller.is_cachable_request(request):
+                return "hook", None
+            if "generate_cache_key" in self._hooks:
+                config = self._records[exchange.route].cache
+                return None, await call_generate_cache_key(self._controller, request, config)
+            if exchange.key_func is not None:
+                key = exchange.key_func(request)
+                if inspect.isawaitable(key):
+                    key = await key
+                if not isinstance(key, str):
+                    raise TypeError(f"key_func must return a str, not {type(key).__name__}")
+                return None, key
+        except Exception:
+            logger.warning("a hook before the lookup raised; the request bypasses the cache", exc_info=True)
+            return "hook-failed", None
+        return None, None
+
+    async def _look_up(self, exchange: _core.Exchange) -> None:
+        if not self._in_storage:
+            exchange.look_up()
+            return
+        key = exchange.storage_key
+        watched = _Watched(self._storage)
+        try:
+            if "get_cached_response" in self._hooks:
+                response = await self._controller.get_cached_response(key, watched)
+                if response is None:
+                    return
+                if watched.found is None or watched.found[0] is not response:
+                    exchange.trust(response.status_code, response.raw_headers, _body_of(response))
+                    return
+            else:
+                await watched.get(key)
+            if watched.found is not None:
+                response, _, metadata = watched.found
+                kept = metadata.get("fast_cache")
+                if isinstance(kept, dict):
+                    exchange.restore(response.status_code, response.raw_headers, _body_of(response), kept)
+        except (NotFoundStorageError, TTLExpiredStorageError):
+            return
+        except Exception:
+            logger.warning("%s failed to look up; this is a miss", type(self._storage).__name__, exc_info=True)
+
+    async def _keep(self, exchange: _core.Exchange, whole: _core.Answer, request: Request) -> None:
+        try:
+            response = Response(whole.body, whole.status)
+            response.raw_headers = list(whole.headers)
+            if "is_cachable_response" in self._hooks and not await self._controller.is_cachable_response(response):
+                return
+            if not self._in_storage:
+                whole.commit(request.scope["headers"])
+                return
+            bare = request_without_credentials(request, exchange.secret_headers, exchange.secret_query)
+            metadata = {"ttl": whole.lifetime, "fast_cache": whole.metadata()}
+            storage = _Watched(self._storage, metadata)
+            if "cache_response" in self._hooks:
+                await self._controller.cache_response(whole.storage_key, bare, response, storage, whole.lifetime)
+            else:
+                await storage.set(whole.storage_key, response, bare, {})
+            whole.kept()
+        except Exception:
+            logger.warning("%s failed to keep a response", type(self._storage).__name__, exc_info=True)
+
+
+class _Watched(BaseStorage):
+    """A storage during one exchange: what it is given carries our metadata, and what it gave back is remembered."""
+
+    def __init__(self, inner: BaseStorage, metadata: Mapping[str, Any] | None = None) -> None:
+        self._inner = inner
+        self._metadata = metadata or {}
+        self.found: Stored | None = None
+
+    async def set(self, key: str, response: Response, request: Request, metadata: Mapping[str, Any]) -> None:
+        await self._inner.set(key, response, request, {**self._metadata, **metadata})
+
+    async def get(self, key: str) -> Stored | None:
+        self.found = await self._inner.get(key)
+        return self.found
+
+    async def delete(self, path: re.Pattern[str]) -> None:
+        await self._inner.delete(path)
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+def _drops_on(config: Any, status: int) -> bool:
+    try:
+        return bool(config.drops_on(status))
+    except Exception:
+        return True
+
+
+def _body_of(response: Response) -> bytes:
+    body = response.body
+    return body if isinstance(body, bytes) else bytes(body)

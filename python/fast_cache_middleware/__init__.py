@@ -1,10 +1,19 @@
 """HTTP response caching for FastAPI, Starlette and any ASGI application, decided in Rust.
 
 ```python
+from fastapi import FastAPI
+from fast_cache_middleware import CacheConfig, CacheDropConfig, FastCacheMiddleware
+
+app = FastAPI()
 app.add_middleware(FastCacheMiddleware)
 
 @app.get("/users/{user_id}", dependencies=[CacheConfig(max_age=300)])
+async def get_user(user_id: int) -> dict[str, int]:
+    return {"user_id": user_id}
+
 @app.post("/users/{user_id}", dependencies=[CacheDropConfig(paths=["/users/*"])])
+async def update_user(user_id: int) -> dict[str, int]:
+    return {"user_id": user_id}
 ```
 """
 

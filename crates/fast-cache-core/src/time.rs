@@ -43,11 +43,13 @@ impl Timestamp {
     /// The moment `duration` later; saturates at the end of the range.
     #[must_use]
     pub const fn plus(self, duration: Duration) -> Self {
-        let micros = duration.as_micros();
-        let micros = if micros > i64::MAX as u128 {
+        // In parts, as `as_micros` may be more than 64 bits hold.
+        let whole = duration.as_secs().saturating_mul(1_000_000);
+        let micros = whole.saturating_add(duration.subsec_micros() as u64);
+        let micros = if micros > i64::MAX as u64 {
             i64::MAX
         } else {
-            micros as i64
+            micros.cast_signed()
         };
         Self(self.0.saturating_add(micros))
     }

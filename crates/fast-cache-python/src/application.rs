@@ -22,7 +22,8 @@ use std::time::Duration;
 pub(crate) struct Route {
     pub(crate) template: Box<str>,
     pub(crate) endpoint: Option<Py<PyAny>>,
-    pub(crate) route: Option<Py<PyAny>>,
+    /// What the framework puts into `scope["route"]`.
+    pub(crate) scope_route: Option<Py<PyAny>>,
     pub(crate) cached: Option<Cached>,
     pub(crate) drops: Box<[DropRule]>,
     pub(crate) counters: Arc<RouteCounters>,
@@ -57,6 +58,10 @@ impl Cached {
 
 /// What a `CacheConfig` came to, as the Python side hands it over.
 #[derive(FromPyObject)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "one field for each switch of the public contract"
+)]
 struct CachedSpec {
     max_age: Option<f64>,
     stale_while_revalidate: f64,
@@ -108,6 +113,8 @@ pub(crate) struct Application {
     pub(crate) table: Table,
     pub(crate) routes: Vec<Route>,
     pub(crate) has_configs: bool,
+    /// Something is mounted.
+    pub(crate) has_mounts: bool,
     /// The `root_path` that the application will write into the scope, where it has not done so yet.
     pub(crate) root_path: Option<String>,
     watch: Vec<(Py<PyList>, usize)>,
@@ -130,6 +137,7 @@ impl Application {
         root_path: Option<String>,
     ) -> PyResult<Self> {
         let labels = endpoint_labels(namespace, &rows);
+        let has_mounts = rows.iter().any(|row| row.0 == "opaque");
         let mut table = TableBuilder::new();
         let mut routes = Vec::with_capacity(rows.len());
         for (kind, template, methods, endpoint, route, host, cached, drops) in rows {
@@ -183,7 +191,7 @@ impl Application {
                 },
                 template: template.into(),
                 endpoint: some(endpoint),
-                route: some(route),
+                scope_route: some(route),
                 cached,
                 drops,
                 distrusted: AtomicBool::new(false),
@@ -197,6 +205,7 @@ impl Application {
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),
             routes,
             root_path,
+            has_mounts,
             watch: watch
                 .iter()
                 .map(|list| (list.clone().unbind(), list.len()))
@@ -270,7 +279,7 @@ impl Application {
         }
         for route in &self.routes {
             visit.call(&route.endpoint)?;
-            visit.call(&route.route)?;
+            visit.call(&route.scope_route)?;
             if let Some(cached) = &route.cached {
                 visit.call(&cached.key_func)?;
             }

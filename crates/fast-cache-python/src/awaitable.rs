@@ -13,7 +13,7 @@ use pyo3::types::{PyDict, PyType};
 
 /// Sends up to two messages, one after the other, and returns `None`.
 ///
-/// Not frozen: being driven is what it is for, and PyO3's borrow flag refuses a second driver.
+/// Not frozen: being driven is what it is for, and `PyO3`'s borrow flag refuses a second driver.
 #[pyclass(name = "SendMessages", module = "fast_cache_middleware._core")]
 pub(crate) struct SendMessages {
     send: Option<Py<PyAny>>,

@@ -89,14 +89,10 @@ impl DropRule {
         }
         let on = match (spec.on, spec.statuses) {
             (Some(call), _) => On::Call(call),
-            (None, Some(codes)) => On::Statuses(
-                codes
-                    .into_iter()
-                    .fold(Statuses::NONE, |statuses, code| statuses.with(code)),
-            ),
-            (None, None) => {
-                On::Statuses((100..400).fold(Statuses::NONE, |statuses, code| statuses.with(code)))
+            (None, Some(codes)) => {
+                On::Statuses(codes.into_iter().fold(Statuses::NONE, Statuses::with))
             }
+            (None, None) => On::Statuses((100..400).fold(Statuses::NONE, Statuses::with)),
         };
         Ok(Self {
             on,

@@ -3,6 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | `call` | the middleware: one call per request |
+//! | `resolve` | which route takes a request |
+//! | `visit` | one request for a route with a configuration |
 //! | `scope`, `lines` | scopes and header lists, read in place |
 //! | `application`, `drops` | the analysed application, as Python hands it over |
 //! | `parameters` | path parameters |
@@ -33,9 +35,11 @@ mod names;
 mod parameters;
 mod recorder;
 mod representation;
+mod resolve;
 mod scope;
 mod store;
 mod strict;
+mod visit;
 
 use pyo3::prelude::*;
 

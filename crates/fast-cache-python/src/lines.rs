@@ -116,11 +116,8 @@ pub(crate) fn as_bytes<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBy
     let made = unsafe {
         Bound::from_owned_ptr_or_opt(value.py(), ffi::PyBytes_FromObject(value.as_ptr()))
     };
-    match made {
-        Some(bytes) => bytes.cast_into().ok(),
-        None => {
-            drop(PyErr::take(value.py()));
-            None
-        }
+    if made.is_none() {
+        drop(PyErr::take(value.py()));
     }
+    made?.cast_into().ok()
 }

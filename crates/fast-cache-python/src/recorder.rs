@@ -8,7 +8,7 @@ use crate::lines::{HeaderLines, as_bytes};
 use crate::names;
 use crate::representation::{Representation, body_weight, kept_lines};
 use crate::store::MemoryStore;
-use fast_cache_core::exchange::{Fetch, Head, Outcome, Recording, Verdict};
+use fast_cache_core::exchange::{Fetch, Head, Outcome, Recording};
 use fast_cache_core::key::Key;
 use fast_cache_core::key::variant_key;
 use fast_cache_core::purge::Label;
@@ -182,11 +182,11 @@ impl Recorder {
         match kept {
             Ok(progress) => {
                 // Only a response that says how long it is, and so comes in one piece, is held back.
-                let hold = progress.recording.wants_etag()
+                let hold_back = progress.recording.wants_etag()
                     && progress.recording.announced_length().is_some();
-                let held = hold.then(|| message.clone().unbind());
+                let held = hold_back.then(|| message.clone().unbind());
                 self.state = State::Recording(Box::new(InProgress { held, ..progress }));
-                if hold {
+                if hold_back {
                     Outgoing::Nothing
                 } else {
                     self.started(py, message, Ok(()))
@@ -249,15 +249,12 @@ impl Recorder {
             status,
             lines: &lines,
         };
-        let record = match fetch.on_response(
+        let record = fetch.on_response(
             &head,
             &cached.policy,
             &cached.inputs,
             self.errand.store.get().now(),
-        ) {
-            Verdict::Record(record) => record,
-            Verdict::Pass(reason) => return Err(reason),
-        };
+        )?;
         let labels = self.labels(cached, &lines)?;
         Ok(InProgress {
             key,
@@ -293,7 +290,7 @@ impl Recorder {
         };
         let more = item(message, names::more_body(py)).is_some_and(|more| {
             more.cast::<PyBool>()
-                .map_or_else(|_| more.is_truthy().unwrap_or(true), |more| more.is_true())
+                .map_or_else(|_| more.is_truthy().unwrap_or(true), PyBoolMethods::is_true)
         });
         let Some(body) = body else {
             return self.give_up(py, Outgoing::AsItCame, Some(message));

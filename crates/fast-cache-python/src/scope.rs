@@ -87,12 +87,12 @@ impl<'py> Details<'py> {
                 .map_or(Some("http"), |scheme| scheme.to_str().ok())?
                 .as_bytes(),
             path: target.path()?,
-            raw_path: self.raw_path.as_ref().map(|raw| raw.as_bytes()),
+            raw_path: self.raw_path.as_ref().map(PyBytesMethods::as_bytes),
             root_path,
             query: self
                 .query
                 .as_ref()
-                .map(|query| query.as_bytes())
+                .map(PyBytesMethods::as_bytes)
                 .unwrap_or_default(),
             lines,
         })

@@ -31,15 +31,6 @@ pub struct Head<'a> {
     pub lines: &'a [Line<'a>],
 }
 
-/// What becomes of a response.
-#[derive(Debug)]
-pub enum Verdict {
-    /// It is passed on and recorded.
-    Record(Record),
-    /// It is passed on and not kept.
-    Pass(Reason),
-}
-
 /// A response that is to be recorded.
 #[derive(Debug)]
 pub struct Record {
@@ -81,20 +72,11 @@ impl Fetch {
     }
 
     /// Judges the head of the response.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which the response is passed on and not kept.
     pub fn on_response(
-        self,
-        head: &Head<'_>,
-        policy: &Policy,
-        inputs: &Inputs,
-        now: Timestamp,
-    ) -> Verdict {
-        match self.judge(head, policy, inputs, now) {
-            Ok(record) => Verdict::Record(record),
-            Err(reason) => Verdict::Pass(reason),
-        }
-    }
-
-    fn judge(
         self,
         head: &Head<'_>,
         policy: &Policy,

@@ -1,12 +1,12 @@
 //! One request and its answer, as phases that consume themselves.
 //!
 //! ```text
-//! begin(request, policy)          -> Err(reason) | Lookup
+//! begin(request, policy)          -> Ok(Lookup) | Err(reason)
 //! Lookup::decide(found, now)      -> Serve | Forward
 //! Forward::fetch(birth)           -> Fetch
-//! Fetch::on_response(head, now)   -> Record(Recording) | Pass(reason)
+//! Fetch::on_response(head, now)   -> Ok(Record { recording, … }) | Err(reason)
 //! Recording::push(length)         -> Ok | Err(reason)
-//! Recording::finish(body)         -> Stored
+//! Recording::finish(body)         -> Ok(Stored) | Err(reason)
 //! ```
 //!
 //! Calling out of order does not compile. Time is an argument. Every "no" carries a [`Reason`]. Dropping any phase
@@ -15,7 +15,7 @@
 mod fetch;
 mod lookup;
 
-pub use fetch::{Fetch, Head, Record, Recording, Verdict};
+pub use fetch::{Fetch, Head, Record, Recording};
 pub use lookup::{Decision, Form, Forward, Lookup, Serve, begin};
 
 use crate::reason::Reason;

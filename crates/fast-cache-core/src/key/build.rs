@@ -157,7 +157,7 @@ pub(super) fn decode_name(raw: &[u8]) -> Cow<'_, [u8]> {
     if !raw.iter().any(|byte| matches!(byte, b'+' | b'%')) {
         return Cow::Borrowed(raw);
     }
-    let hex = |byte: u8| (byte as char).to_digit(16).map(|digit| digit as u8);
+    let hex = |byte: u8| u8::try_from((byte as char).to_digit(16)?).ok();
     let mut out = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((&first, after)) = rest.split_first() {

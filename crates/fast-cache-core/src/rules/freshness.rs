@@ -110,14 +110,14 @@ pub fn remaining<R>(stored: &Stored<R>, now: Timestamp) -> Remaining {
     if age < stored.lifetime && !went_back {
         Remaining {
             age,
-            fresh_for: Some(stored.lifetime - age),
+            fresh_for: Some(stored.lifetime.saturating_sub(age)),
             stale_for: Duration::ZERO,
         }
     } else {
         let stale_for = if went_back {
             Duration::MAX
         } else {
-            age - stored.lifetime
+            age.saturating_sub(stored.lifetime)
         };
         Remaining {
             age,

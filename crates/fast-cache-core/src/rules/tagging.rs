@@ -27,7 +27,7 @@ pub fn collect_tags<'a>(
     }
     for line in lines {
         if line.is("surrogate-key") {
-            for tag in line.value.split(|byte| byte.is_ascii_whitespace()) {
+            for tag in line.value.split(u8::is_ascii_whitespace) {
                 add(&mut tags, tag)?;
             }
         } else if line.is("cache-tag") {

@@ -1,0 +1,136 @@
+//! Which route takes a request: predicted from the table, or asked of the framework.
+
+use crate::answer::StatusLines;
+use crate::application::{Application, Route};
+use crate::parameters::Parameters;
+use crate::store::MemoryStore;
+use fast_cache_core::request::route_path;
+use fast_cache_core::route::Resolution;
+use parking_lot::RwLock;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// What a middleware is tied to.
+pub(crate) struct Installed {
+    pub(crate) app: Py<PyAny>,
+    /// The Python side: `analyse(scope)`, `lifespan(…)`, `ask(scope)`, `respond(…)`, `drop_after(…)`.
+    pub(crate) host: Py<PyAny>,
+    pub(crate) store: Py<MemoryStore>,
+    pub(crate) status_lines: Arc<StatusLines>,
+    pub(crate) head_from_get: bool,
+    pub(crate) current: RwLock<Option<Py<Application>>>,
+}
+
+/// A route that takes the request and has a configuration.
+pub(crate) struct Taken<'a> {
+    pub(crate) index: usize,
+    pub(crate) route: &'a Route,
+    pub(crate) parameters: Parameters<'a>,
+    /// The route does not take `HEAD`; only a stored answer to `GET` will do.
+    pub(crate) head_from_get: bool,
+}
+
+impl Installed {
+    /// The analysed application; analysed now if it was not, or if its routes have changed since.
+    #[inline]
+    pub(crate) fn application(
+        &self,
+        py: Python<'_>,
+        scope: &Bound<'_, PyDict>,
+    ) -> PyResult<Py<Application>> {
+        let current = self.current.read();
+        match &*current {
+            Some(application) if !application.get().is_outdated(py, false) => {
+                Ok(application.clone_ref(py))
+            }
+            _ => {
+                drop(current);
+                self.analyse(py, scope)
+            }
+        }
+    }
+
+    /// Analyses the application now.
+    #[cold]
+    pub(crate) fn analyse(
+        &self,
+        py: Python<'_>,
+        scope: &Bound<'_, PyDict>,
+    ) -> PyResult<Py<Application>> {
+        let application: Py<Application> = self
+            .host
+            .call_method1(py, "analyse", (scope,))?
+            .extract(py)?;
+        *self.current.write() = Some(application.clone_ref(py));
+        Ok(application)
+    }
+
+    /// The route that takes the request, if it has a configuration.
+    pub(crate) fn resolve<'a>(
+        &self,
+        py: Python<'_>,
+        application: &'a Application,
+        scope: &Bound<'_, PyDict>,
+        method: &str,
+        path: &'a str,
+        root_path: &str,
+    ) -> PyResult<Option<Taken<'a>>> {
+        let below = route_path(path, root_path);
+        // Mounts see another path than the table does where the path does not carry the prefix.
+        if application.has_mounts && !root_path.is_empty() && below.len() == path.len() {
+            return self.resolve_by_asking(py, application, scope);
+        }
+        let mut head_from_get = false;
+        let mut resolution = application.table.resolve(method, below);
+        if self.head_from_get && method == "HEAD" && matches!(resolution, Resolution::None) {
+            resolution = application.table.resolve("GET", below);
+            head_from_get = true;
+        }
+        let matched = match resolution {
+            Resolution::Route(matched) => matched,
+            Resolution::Opaque | Resolution::None => return Ok(None),
+            Resolution::Ask => return self.resolve_by_asking(py, application, scope),
+        };
+        let index = matched.target as usize;
+        let Some(route) = application.routes.get(index) else {
+            return Ok(None);
+        };
+        if route.distrusted.load(Ordering::Relaxed) {
+            return self.resolve_by_asking(py, application, scope);
+        }
+        let configured = route.cached.is_some() || (!route.drops.is_empty() && !head_from_get);
+        Ok(configured.then_some(Taken {
+            index,
+            route,
+            parameters: Parameters::Captured(matched.captures),
+            head_from_get,
+        }))
+    }
+
+    /// Asks the framework which route takes the request.
+    #[cold]
+    fn resolve_by_asking<'a>(
+        &self,
+        py: Python<'_>,
+        application: &'a Application,
+        scope: &Bound<'_, PyDict>,
+    ) -> PyResult<Option<Taken<'a>>> {
+        let answer = self.host.call_method1(py, "ask", (scope,))?;
+        if answer.is_none(py) {
+            return Ok(None);
+        }
+        let (index, parameters): (usize, Bound<'_, PyDict>) = answer.extract(py)?;
+        let Some(route) = application.routes.get(index) else {
+            return Ok(None);
+        };
+        let configured = route.cached.is_some() || !route.drops.is_empty();
+        Ok(configured.then_some(Taken {
+            index,
+            route,
+            parameters: Parameters::asked(&parameters)?,
+            head_from_get: false,
+        }))
+    }
+}

@@ -1,0 +1,264 @@
+//! One request for a route with a configuration.
+
+use crate::answer::messages;
+use crate::application::{Application, Cached};
+use crate::awaitable::SendMessages;
+use crate::drops::DroppingSend;
+use crate::names;
+use crate::recorder::{Errand, Recorder, RecordingSend};
+use crate::resolve::{Installed, Taken};
+use crate::scope::{Details, Target};
+use fast_cache_core::exchange::{Decision, Outcome, begin};
+use fast_cache_core::key::build_key;
+use fast_cache_core::reason::Reason;
+use fast_cache_core::request::route_path;
+use fast_cache_core::rules::request::Noted;
+use fast_cache_engine::find::find;
+use fast_cache_store::LocalStore;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+thread_local! {
+    /// Where keys are built: a primary one and a variant's.
+    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// What to do with a request for a cached route.
+pub(crate) enum Step<'py> {
+    /// Await this: it is the answer.
+    Answer(Py<PyAny>),
+    /// Call the application with this `send` and scope.
+    Forward(Bound<'py, PyAny>, Bound<'py, PyDict>),
+    /// Call the application as it was called.
+    Pass,
+}
+
+/// One request for a route with a configuration.
+pub(crate) struct Visit<'v, 'a, 'py> {
+    pub(crate) installed: &'v Installed,
+    pub(crate) py: Python<'py>,
+    pub(crate) application: &'v Py<Application>,
+    pub(crate) taken: &'v Taken<'a>,
+    pub(crate) scope: &'v Bound<'py, PyDict>,
+    pub(crate) send: &'v Bound<'py, PyAny>,
+    pub(crate) root_path: &'v str,
+}
+
+impl<'py> Visit<'_, '_, 'py> {
+    /// Answers from the cache, or says how to ask the application.
+    pub(crate) fn answer(
+        &self,
+        cached: &Cached,
+        target: &Target<'_>,
+        method: &str,
+    ) -> PyResult<Step<'py>> {
+        let py = self.py;
+        let bypass = |reason| self.bypass(reason);
+        let Some(details) = Details::read(self.scope) else {
+            return bypass(Reason::MalformedRequest);
+        };
+        let Some(identity) = cached.identity(method) else {
+            return bypass(Reason::Method);
+        };
+        let lines = details.headers.lines();
+        let noted = Noted::from_lines(&lines);
+        let Some(request) = details.request(target, self.root_path, &lines) else {
+            return bypass(Reason::MalformedRequest);
+        };
+        let parameter = |name: &str| self.taken.parameters.get(name);
+        let lookup = match begin(&request, &noted, &cached.policy, parameter) {
+            Ok(lookup) => lookup,
+            Err(reason) => return bypass(reason),
+        };
+        let store = self.installed.store.get();
+        BUFFERS.with(|buffers| {
+            let Ok(mut buffers) = buffers.try_borrow_mut() else {
+                return bypass(Reason::StoreFailed);
+            };
+            let (primary, variant) = &mut *buffers;
+            let key = build_key(
+                identity,
+                &cached.inputs,
+                &store.secret,
+                &request,
+                noted.host,
+                primary,
+            );
+            let mut absent = Reason::Absent;
+            let mut found = None;
+            if lookup.wants_stored() {
+                let finding = find(&store.store, key, &store.secret, &lines, variant);
+                (found, absent) = (finding.found, finding.absent);
+            }
+            let stored = found
+                .as_ref()
+                .and_then(|found| Some((found.entry.response()?, found.soft)));
+            match lookup.decide(stored, absent, store.now()) {
+                Decision::Serve(serve) => {
+                    let Some((stored, _)) = stored else {
+                        return bypass(Reason::StoreFailed);
+                    };
+                    let (start, body) = messages(py, &self.installed.status_lines, stored, serve)?;
+                    self.note_route()?;
+                    self.taken.route.counters.outcome(Outcome::Hit);
+                    let send = self.send.clone().unbind();
+                    let answer = SendMessages::new(send, Some(start.unbind()), Some(body.unbind()));
+                    Ok(Step::Answer(Py::new(py, answer)?.into_any()))
+                }
+                Decision::Forward(_) if self.taken.head_from_get => Ok(Step::Pass),
+                Decision::Forward(forward) => {
+                    let key = key.to_owned();
+                    drop(buffers);
+                    if self.application.get().is_outdated(py, true) {
+                        // The routes have changed: this request is answered without us, the next by a new analysis.
+                        self.installed.analyse(py, self.scope)?;
+                        return bypass(Reason::RouteMismatch);
+                    }
+                    let reason = forward.reason;
+                    let outcome = Outcome::of_forward(reason);
+                    let mut errand = self.errand(reason, outcome, details.headers.pairs());
+                    if cached.strict {
+                        crate::strict::hide(py, &mut errand, cached, &lines)?;
+                    }
+                    let scope = errand.scope.bind(py).clone();
+                    let recorder =
+                        Recorder::storing(errand, forward.fetch(store.store.birth()), key);
+                    self.sender(recorder, outcome)
+                        .map(|sender| Step::Forward(sender, scope))
+                }
+            }
+        })
+    }
+
+    /// The cache keeps out of it, and says so.
+    fn bypass(&self, reason: Reason) -> PyResult<Step<'py>> {
+        if self.taken.head_from_get {
+            return Ok(Step::Pass);
+        }
+        let errand = self.errand(reason, Outcome::Bypass, &PyTuple::empty(self.py));
+        let sender = self.sender(Recorder::passing(errand), Outcome::Bypass)?;
+        Ok(Step::Forward(sender, self.scope.clone()))
+    }
+
+    fn sender(&self, recorder: Recorder, outcome: Outcome) -> PyResult<Bound<'py, PyAny>> {
+        self.taken.route.counters.outcome(outcome);
+        let send = RecordingSend::new(self.send.clone().unbind(), recorder);
+        Ok(Bound::new(self.py, send)?.into_any())
+    }
+
+    fn errand(&self, reason: Reason, outcome: Outcome, headers: &Bound<'py, PyTuple>) -> Errand {
+        let tags = self
+            .taken
+            .route
+            .cached
+            .iter()
+            .flat_map(|cached| &cached.tags);
+        let parameter = |name: &str| self.taken.parameters.get(name);
+        Errand {
+            application: self.application.clone_ref(self.py),
+            route: self.taken.index,
+            store: self.installed.store.clone_ref(self.py),
+            status_lines: Arc::clone(&self.installed.status_lines),
+            scope: self.scope.clone().unbind(),
+            headers: headers.clone().unbind(),
+            path: self.route_path(),
+            tags: tags.filter_map(|tag| tag.fill(parameter)).collect(),
+            outcome,
+            reason,
+            outer_scope: None,
+            hand_out: false,
+        }
+    }
+
+    fn route_path(&self) -> Box<str> {
+        let target = Target::read(self.scope);
+        let path = target.as_ref().and_then(|target| target.path());
+        path.map_or_else(Box::default, |path| route_path(path, self.root_path).into())
+    }
+
+    /// Leaves in the scope what the router would.
+    fn note_route(&self) -> PyResult<()> {
+        let py = self.py;
+        let Some(endpoint) = &self.taken.route.endpoint else {
+            return Ok(());
+        };
+        self.scope.set_item(names::endpoint(py), endpoint)?;
+        self.scope
+            .set_item(names::path_params(py), self.taken.parameters.to_dict(py)?)?;
+        if let Some(route) = &self.taken.route.scope_route {
+            self.scope.set_item(names::route(py), route)?;
+        }
+        if self.scope.contains(names::telemetry(py))? {
+            self.installed.host.call_method1(
+                py,
+                "route_selected",
+                (self.scope, &*self.taken.route.template),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Calls the application; where the route drops as well, around it.
+    pub(crate) fn forward(
+        &self,
+        scope: &Bound<'py, PyDict>,
+        receive: &Bound<'py, PyAny>,
+        sender: Bound<'py, PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        if self.taken.route.drops.is_empty() {
+            return self.installed.app.call1(self.py, (scope, receive, sender));
+        }
+        let sender = self.dropping(sender.unbind())?;
+        self.call_and_drop(scope, receive, sender)
+    }
+
+    pub(crate) fn drop_after(&self, receive: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
+        let sender = self.dropping(self.send.clone().unbind())?;
+        self.call_and_drop(self.scope, receive, sender)
+    }
+
+    fn call_and_drop(
+        &self,
+        scope: &Bound<'py, PyDict>,
+        receive: &Bound<'py, PyAny>,
+        sender: Bound<'py, DroppingSend>,
+    ) -> PyResult<Py<PyAny>> {
+        let (route, parameters) = (self.taken.index, self.taken.parameters.to_texts());
+        self.installed.host.call_method1(
+            self.py,
+            "drop_after",
+            (scope, receive, sender, route, parameters),
+        )
+    }
+
+    fn dropping(&self, send: Py<PyAny>) -> PyResult<Bound<'py, DroppingSend>> {
+        let store = self.installed.store.clone_ref(self.py);
+        let parameter = |name: &str| self.taken.parameters.get(name);
+        let application = self.application.clone_ref(self.py);
+        Bound::new(
+            self.py,
+            DroppingSend::new(send, application, self.taken.index, store, parameter),
+        )
+    }
+
+    /// Lets Python take over: a hook, a key function or a custom storage has a say.
+    pub(crate) fn hand_over(&self, receive: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
+        let exchange = crate::exchange::Exchange::new(
+            self.application.clone_ref(self.py),
+            self.taken.index,
+            self.installed.store.clone_ref(self.py),
+            Arc::clone(&self.installed.status_lines),
+            self.scope.clone().unbind(),
+            self.taken.parameters.to_texts(),
+            self.root_path.to_owned(),
+        );
+        let exchange = Bound::new(self.py, exchange)?;
+        self.installed.host.call_method1(
+            self.py,
+            "respond",
+            (exchange, self.scope, receive, self.send),
+        )
+    }
+}

@@ -13,7 +13,7 @@ use crate::representation::{Representation, kept_lines};
 use crate::scope::{Details, Target};
 use crate::store::MemoryStore;
 use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, begin};
-use fast_cache_core::key::{Key, build_key, custom_key, variant_key};
+use fast_cache_core::key::{Key, authored_key, build_key, variant_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::route_path;
 use fast_cache_core::rules::request::Noted;
@@ -259,10 +259,12 @@ impl Exchange {
         let secret = &self.store.get().secret;
         let made = self.with_lookup(py, |_, headers, target, details| {
             let mut buffer = Vec::new();
-            if let Some(text) = custom {
-                return Ok(custom_key(identity, secret, text, &mut buffer).to_owned());
-            }
             let lines = headers.lines();
+            if let Some(text) = custom {
+                let inputs = &self.cached()?.inputs;
+                let key = authored_key(identity, inputs, secret, text, &lines, &mut buffer);
+                return Ok(key.to_owned());
+            }
             let host = Noted::from_lines(&lines).host;
             let request = details.request(target, &self.root_path, &lines);
             let request =

@@ -39,15 +39,7 @@ pub fn build_key<'b>(
         None => buffer.push(2),
     }
     push_query(buffer, &inputs.query, secret, request.query);
-    for name in &inputs.headers.named {
-        push_header(buffer, name, secret, request.lines);
-    }
-    if inputs.headers.others {
-        push_other_headers(buffer, inputs, secret, request.lines);
-    }
-    for name in &inputs.cookies.named {
-        push_cookie(buffer, name, secret, request.lines);
-    }
+    push_headers_and_cookies(buffer, inputs, secret, request.lines);
     KeyRef {
         digest: secret.digest(buffer),
         bytes: buffer,
@@ -61,10 +53,25 @@ pub fn custom_key<'b>(
     text: &str,
     buffer: &'b mut Vec<u8>,
 ) -> KeyRef<'b> {
+    authored_key(identity, &Inputs::default(), secret, text, &[], buffer)
+}
+
+/// Builds the key of which the application's author made the part that stands for scheme, host, path and query. The
+/// headers and cookies among `inputs` join it all the same, so that an author who thought of a path forgets no
+/// credential. The text may hold anything, so it is concealed as headers are.
+pub fn authored_key<'b>(
+    identity: &Identity,
+    inputs: &Inputs,
+    secret: &Secret,
+    text: &str,
+    lines: &[Line<'_>],
+    buffer: &'b mut Vec<u8>,
+) -> KeyRef<'b> {
     buffer.clear();
     buffer.push(CUSTOM);
     buffer.extend_from_slice(identity.bytes());
-    push_part(buffer, text.as_bytes());
+    buffer.extend_from_slice(&secret.conceal(text.as_bytes()));
+    push_headers_and_cookies(buffer, inputs, secret, lines);
     KeyRef {
         digest: secret.digest(buffer),
         bytes: buffer,
@@ -177,6 +184,23 @@ pub(super) fn decode_name(raw: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+fn push_headers_and_cookies(
+    out: &mut Vec<u8>,
+    inputs: &Inputs,
+    secret: &Secret,
+    lines: &[Line<'_>],
+) {
+    for name in &inputs.headers.named {
+        push_header(out, name, secret, lines);
+    }
+    if inputs.headers.others {
+        push_other_headers(out, inputs, secret, lines);
+    }
+    for name in &inputs.cookies.named {
+        push_cookie(out, name, secret, lines);
+    }
+}
+
 fn push_header(out: &mut Vec<u8>, name: &str, secret: &Secret, lines: &[Line<'_>]) {
     let count = lines.iter().filter(|line| line.is(name)).count();
     push_number(out, count as u64);
@@ -280,4 +304,51 @@ pub fn visible_cookies(line: &[u8], inputs: &CookieInputs) -> Option<Vec<u8>> {
         .map(trim_blank)
         .collect();
     (!pairs.is_empty()).then(|| pairs.join(&b"; "[..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{authored_key, custom_key};
+    use crate::fields::Line;
+    use crate::key::inputs::{CookieInputs, HeaderInputs, Inputs};
+    use crate::key::{Identity, Key, Secret};
+
+    #[test]
+    fn an_authored_key_holds_the_headers_and_cookies_of_its_route_and_no_clear_text() {
+        let inputs = Inputs {
+            headers: HeaderInputs {
+                named: ["authorization".into()].into(),
+                ..HeaderInputs::default()
+            },
+            cookies: CookieInputs {
+                named: ["tenant".into()].into(),
+            },
+            ..Inputs::default()
+        };
+        let identity = Identity::of_route("", "GET", "", "/me", &inputs);
+        let secret = Secret::from_bytes(&[7; 48]);
+        let key = |text: &str, header: &[u8], cookie: &[u8]| -> Key {
+            let lines = [
+                Line::new(b"Authorization", header),
+                Line::new(b"Cookie", cookie),
+            ];
+            let mut buffer = Vec::new();
+            authored_key(&identity, &inputs, &secret, text, &lines, &mut buffer).to_owned()
+        };
+        let ann = key("v1:secret-text", b"Bearer ann", b"tenant=a");
+        assert_eq!(
+            ann,
+            key("v1:secret-text", b"Bearer ann", b"other=1; tenant=a")
+        );
+        assert_ne!(ann, key("v1:secret-text", b"Bearer bob", b"tenant=a"));
+        assert_ne!(ann, key("v1:secret-text", b"Bearer ann", b"tenant=b"));
+        assert_ne!(ann, key("v2:secret-text", b"Bearer ann", b"tenant=a"));
+        let bytes = ann.into_bytes();
+        for told in [&b"secret-text"[..], b"Bearer", b"tenant=a"] {
+            assert!(!bytes.windows(told.len()).any(|window| window == told));
+        }
+        let mut buffer = Vec::new();
+        let text = custom_key(&identity, &secret, "secret-text", &mut buffer).bytes;
+        assert!(!text.windows(11).any(|window| window == b"secret-text"));
+    }
 }

@@ -16,7 +16,7 @@ pub mod explain;
 pub mod inputs;
 pub mod secret;
 
-pub use build::{build_key, custom_key, variant_key, visible_cookies};
+pub use build::{authored_key, build_key, custom_key, variant_key, visible_cookies};
 pub use secret::Secret;
 
 /// Which route a key belongs to: the same in every process, on every machine and in every language.

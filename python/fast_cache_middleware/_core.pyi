@@ -87,6 +87,7 @@ class SendMessages(Coroutine[Any, Any, None]):
 @final
 class RecordingSend:
     def __call__(self, message: _Message) -> Awaitable[None]: ...
+    def received(self, message: _Message) -> None: ...
 
 @final
 class DroppingSend:
@@ -123,6 +124,7 @@ class Exchange:
 
 @final
 class ExchangeRecorder:
+    def received(self, message: _Message) -> None: ...
     def observe(self, message: _Message) -> tuple[list[_Message], Answer | None]: ...
 
 @final

@@ -10,7 +10,7 @@ from .compiling import Settings, rows, unmatched_endpoints
 from .controller import Controller, overridden_hooks
 from .exceptions import ConfigError
 from .openapi import add_cache_age
-from .responder import Responder
+from .responder import Responder, watch
 from .routes import Analysis, analyse, follow
 from .routes.resolve import ask_framework_with_parameters
 from .rules import CacheRule, DropRule
@@ -162,6 +162,7 @@ class _Host:
         self._responder = middleware._responder
         self.respond = self._responder.respond
         self.drop_after = self._responder.drop_after
+        self.watch = watch
 
     def analyse(self, scope: Scope) -> _core.Application:
         return self._middleware.analyse(scope)

@@ -67,6 +67,7 @@ class Responder:
                 return
         hand_out = self._in_storage or "is_cachable_response" in self._hooks
         recorder = exchange.record(bypass, hand_out)
+        receive = watch(receive, recorder)
         sender: Send = exchange.dropping(send) if exchange.drops else send
 
         async def record(message: Message) -> None:
@@ -192,6 +193,17 @@ class Responder:
             whole.kept()
         except Exception:
             logger.warning("%s failed to keep a response", type(self._storage).__name__, exc_info=True)
+
+
+def watch(receive: Receive, recorder: _core.RecordingSend | _core.ExchangeRecorder) -> Receive:
+    """A `receive` that tells the recorder what the application learns by it."""
+
+    async def watched() -> Message:
+        message = await receive()
+        recorder.received(message)
+        return message
+
+    return watched
 
 
 class _Watched(BaseStorage):

@@ -43,6 +43,8 @@ pub(crate) struct Cached {
     pub(crate) key_func: Option<Py<PyAny>>,
     pub(crate) hooked: bool,
     pub(crate) strict: bool,
+    /// Something takes the raw request, and with it `receive`.
+    pub(crate) raw: bool,
 }
 
 impl Cached {
@@ -383,6 +385,7 @@ fn read_cached(spec: &CachedSpec, namespace: &str, host: &str, template: &str) -
         key_func,
         hooked: spec.hooked,
         strict: spec.strict,
+        raw: spec.raw,
     })
 }
 

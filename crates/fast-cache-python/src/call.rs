@@ -172,7 +172,9 @@ impl Middleware {
         };
         match visit.answer(cached, &target, method)? {
             Step::Answer(answer) => Ok(answer),
-            Step::Forward(sender, scope) => visit.forward(&scope, &receive, sender),
+            Step::Forward(sender, scope, watched) => {
+                visit.forward(&scope, &receive, sender, watched)
+            }
             Step::Pass => pass(),
         }
     }

@@ -8,6 +8,7 @@ use crate::awaitable::SendMessages;
 use crate::drops::DroppingSend;
 use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
+use crate::receive::Received;
 use crate::recorder::{Errand, Finished, Outgoing, Recorder};
 use crate::representation::{Representation, kept_lines};
 use crate::scope::{Details, Target};
@@ -465,6 +466,7 @@ impl Exchange {
         };
         Ok(ExchangeRecorder {
             recorder: Mutex::new(recorder),
+            received: Received::default(),
         })
     }
 
@@ -502,10 +504,16 @@ impl Exchange {
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct ExchangeRecorder {
     recorder: Mutex<Recorder>,
+    received: Received,
 }
 
 #[pymethods]
 impl ExchangeRecorder {
+    /// Takes note of a message that the application received.
+    fn received(&self, message: &Bound<'_, PyAny>) {
+        self.received.note(message);
+    }
+
     /// Takes a message: the messages that go out for it, and the whole answer once there is one to keep.
     fn observe<'py>(
         &self,
@@ -513,9 +521,10 @@ impl ExchangeRecorder {
         message: &Bound<'py, PyAny>,
     ) -> PyResult<(Bound<'py, PyList>, Option<Answer>)> {
         let Some(mut recorder) = self.recorder.try_lock() else {
+            self.received.refuse(Reason::Incomplete);
             return Ok((PyList::new(py, [message])?, None));
         };
-        let out = match recorder.observe(message) {
+        let out = match recorder.observe_unless_refused(message, &self.received) {
             Outgoing::Nothing => PyList::empty(py),
             Outgoing::AsItCame => PyList::new(py, [message])?,
             Outgoing::One(message) => PyList::new(py, [message])?,

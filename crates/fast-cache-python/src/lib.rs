@@ -9,6 +9,7 @@
 //! | `application`, `drops` | the analysed application, as Python hands it over |
 //! | `parameters` | path parameters |
 //! | `recorder` | between the application and the client on a miss |
+//! | `receive` | what the application learns that bars its answer from being kept |
 //! | `strict` | hiding what the key does not hold |
 //! | `answer`, `representation` | a stored response and the messages made from it |
 //! | `awaitable` | awaitables without a Python frame |
@@ -33,6 +34,7 @@ mod lines;
 mod metadata;
 mod names;
 mod parameters;
+mod receive;
 mod recorder;
 mod representation;
 mod resolve;

@@ -35,6 +35,7 @@ names! {
     endpoint = "endpoint",
     route = "route",
     path_params = "path_params",
+    http_version = "http_version",
     telemetry = "fastapi.telemetry",
     response_start = "http.response.start",
     response_body = "http.response.body",

@@ -6,6 +6,7 @@ use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
 use crate::lines::{HeaderLines, as_bytes};
 use crate::names;
+use crate::receive::Received;
 use crate::representation::{Representation, body_weight, kept_lines};
 use crate::store::MemoryStore;
 use fast_cache_core::exchange::{Fetch, Head, Outcome, Recording};
@@ -65,6 +66,8 @@ struct InProgress {
     chunks: SmallVec<[Py<PyBytes>; 1]>,
     /// The start message, held back until the first piece of the body has come, so that it can carry an entity tag.
     held: Option<Py<PyDict>>,
+    /// Why it will not be kept after all.
+    refused: Option<Reason>,
 }
 
 /// What goes out for one message of the application's.
@@ -117,8 +120,33 @@ impl Recorder {
         }
     }
 
+    /// Keeps nothing from now on, for what the application has learned.
+    fn refuse(&mut self, reason: Reason) {
+        match &mut self.state {
+            State::Waiting(fetch) => {
+                if fetch.take().is_some() {
+                    (self.errand.reason, self.errand.outcome) = (reason, Outcome::Bypass);
+                }
+            }
+            State::Recording(progress) => progress.refused = Some(reason),
+            State::Passing => {}
+        }
+    }
+
+    /// Takes a message of the application's, and keeps nothing once something received forbids it.
+    pub(crate) fn observe_unless_refused(
+        &mut self,
+        message: &Bound<'_, PyAny>,
+        received: &Received,
+    ) -> Outgoing {
+        if let Some(reason) = received.refusal() {
+            self.refuse(reason);
+        }
+        self.observe(message)
+    }
+
     /// Takes a message of the application's. Whatever is wrong with it, it goes out as it came and nothing is stored.
-    pub(crate) fn observe(&mut self, message: &Bound<'_, PyAny>) -> Outgoing {
+    fn observe(&mut self, message: &Bound<'_, PyAny>) -> Outgoing {
         let py = message.py();
         let Ok(message) = message.cast::<PyDict>() else {
             return self.give_up(py, Outgoing::AsItCame, None);
@@ -165,7 +193,8 @@ impl Recorder {
         };
         match (progress.held, message) {
             (Some(held), Some(message)) => {
-                let start = self.start_message(py, held.bind(py), None, Err(Reason::Unrepeatable));
+                let reason = progress.refused.unwrap_or(Reason::Unrepeatable);
+                let start = self.start_message(py, held.bind(py), None, Err(reason));
                 Outgoing::Two(start.unwrap_or(held), message.clone().unbind())
             }
             _ => outgoing,
@@ -264,6 +293,7 @@ impl Recorder {
             headers: headers.pairs().clone().unbind(),
             chunks: SmallVec::new(),
             held: None,
+            refused: None,
         })
     }
 
@@ -284,6 +314,9 @@ impl Recorder {
         let State::Recording(progress) = &mut self.state else {
             return Outgoing::AsItCame;
         };
+        if progress.refused.is_some() {
+            return self.give_up(py, Outgoing::AsItCame, Some(message));
+        }
         let body = match item(message, names::body(py)) {
             Some(body) => as_bytes(&body),
             None => Some(empty(py).clone()),
@@ -526,6 +559,7 @@ fn whole<'py>(py: Python<'py>, chunks: &[Py<PyBytes>]) -> Bound<'py, PyBytes> {
 pub(crate) struct RecordingSend {
     send: Py<PyAny>,
     recorder: Mutex<Recorder>,
+    received: Received,
 }
 
 impl RecordingSend {
@@ -533,6 +567,7 @@ impl RecordingSend {
         Self {
             send,
             recorder: Mutex::new(recorder),
+            received: Received::default(),
         }
     }
 }
@@ -540,10 +575,12 @@ impl RecordingSend {
 #[pymethods]
 impl RecordingSend {
     fn __call__(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        // Never waits: a second message in the midst of the first passes by unrecorded.
-        let outgoing = match self.recorder.try_lock() {
-            Some(mut recorder) => recorder.observe(message),
-            None => Outgoing::AsItCame,
+        // Never waits: a second message in the midst of the first passes by unrecorded, and so nothing is kept.
+        let outgoing = if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.observe_unless_refused(message, &self.received)
+        } else {
+            self.received.refuse(Reason::Incomplete);
+            Outgoing::AsItCame
         };
         match outgoing {
             Outgoing::AsItCame => self.send.call1(py, (message,)),
@@ -555,6 +592,11 @@ impl RecordingSend {
                 Ok(Py::new(py, messages)?.into_any())
             }
         }
+    }
+
+    /// Takes note of a message that the application received.
+    fn received(&self, message: &Bound<'_, PyAny>) {
+        self.received.note(message);
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -5,6 +5,7 @@ use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
 use crate::drops::DroppingSend;
 use crate::names;
+use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Recorder, RecordingSend};
 use crate::resolve::{Installed, Taken};
 use crate::scope::{Details, Target};
@@ -29,8 +30,8 @@ thread_local! {
 pub(crate) enum Step<'py> {
     /// Await this: it is the answer.
     Answer(Py<PyAny>),
-    /// Call the application with this `send` and scope.
-    Forward(Bound<'py, PyAny>, Bound<'py, PyDict>),
+    /// Call the application with this `send` and scope; watch its `receive` where that says so.
+    Forward(Bound<'py, PyAny>, Bound<'py, PyDict>, bool),
     /// Call the application as it was called.
     Pass,
 }
@@ -123,10 +124,11 @@ impl<'py> Visit<'_, '_, 'py> {
                         crate::strict::hide(py, &mut errand, cached, &lines)?;
                     }
                     let scope = errand.scope.bind(py).clone();
+                    let watched = is_worth_watching(&scope, cached);
                     let recorder =
                         Recorder::storing(errand, forward.fetch(store.store.birth()), key);
                     self.sender(recorder, outcome)
-                        .map(|sender| Step::Forward(sender, scope))
+                        .map(|sender| Step::Forward(sender, scope, watched))
                 }
             }
         })
@@ -139,7 +141,7 @@ impl<'py> Visit<'_, '_, 'py> {
         }
         let errand = self.errand(reason, Outcome::Bypass, &PyTuple::empty(self.py));
         let sender = self.sender(Recorder::passing(errand), Outcome::Bypass)?;
-        Ok(Step::Forward(sender, self.scope.clone()))
+        Ok(Step::Forward(sender, self.scope.clone(), false))
     }
 
     fn sender(&self, recorder: Recorder, outcome: Outcome) -> PyResult<Bound<'py, PyAny>> {
@@ -206,7 +208,16 @@ impl<'py> Visit<'_, '_, 'py> {
         scope: &Bound<'py, PyDict>,
         receive: &Bound<'py, PyAny>,
         sender: Bound<'py, PyAny>,
+        watched: bool,
     ) -> PyResult<Py<PyAny>> {
+        let watching;
+        let receive = if watched {
+            let host = self.installed.host.bind(self.py);
+            watching = host.call_method1("watch", (receive, &sender))?;
+            &watching
+        } else {
+            receive
+        };
         if self.taken.route.drops.is_empty() {
             return self.installed.app.call1(self.py, (scope, receive, sender));
         }

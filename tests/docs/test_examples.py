@@ -1,4 +1,4 @@
-"""Every Python block of the documentation and of the docstrings runs, and the README prints what the application says."""
+"""Every Python block of the documentation and of the docstrings runs, and the README prints what the app says."""
 
 import ast
 import asyncio

@@ -5,8 +5,9 @@ import re
 import tomllib
 from pathlib import Path
 
-import fast_cache_middleware
 import pytest
+
+import fast_cache_middleware
 from fast_cache_middleware import (
     CacheConfig,
     CacheDropConfig,

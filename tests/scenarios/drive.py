@@ -1,0 +1,215 @@
+"""Plays a scenario against an ASGI application and compares."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from asgi_client import Answer, request
+from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, Controller, InMemoryStorage
+from fast_cache_middleware._core import SystemClock
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import corpus
+from .corpus import Config, Drop, Origin, Route, Scenario, Step
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Endpoint = Callable[..., Awaitable[Response]]
+
+
+class OriginFailed(Exception):
+    """What an origin that raises raises."""
+
+
+@dataclass
+class Stage:
+    """What the endpoints of one application share."""
+
+    clock: SystemClock
+    storage: InMemoryStorage
+    names: tuple[str, ...]
+    app: Any = None
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    next: Origin | None = None
+    called: list[str] = field(default_factory=list)
+
+    async def answer(self, route: int) -> Response:
+        """The endpoint of every route."""
+        self.called.append(self.names[route])
+        assert self.next is not None, "an endpoint was called where none should be"
+        origin = self.next
+        self.clock.advance(origin.takes)
+        if origin.meanwhile is not None:
+            await self.drop(origin.meanwhile)
+        if origin.ends == "raises" and not origin.pieces:
+            raise OriginFailed
+        return OriginResponse(origin)
+
+    async def drop(self, drop: Drop) -> None:
+        """A drop from code."""
+        handle = CacheHandle(self.storage, app=self.app)
+        endpoints = [self.endpoints[name] for name in drop.endpoints]
+        await handle.drop(paths=drop.paths, tags=drop.tags, endpoints=endpoints, soft=drop.soft)
+
+
+class OriginResponse(Response):
+    """Sends exactly what the scenario says."""
+
+    def __init__(self, origin: Origin) -> None:
+        super().__init__(status_code=origin.status)
+        self.origin = origin
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        lines = [corpus.line(text) for text in self.origin.headers]
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
+        await send({"type": "http.response.start", "status": self.origin.status, "headers": headers})
+        pieces = self.origin.pieces
+        for number, piece in enumerate(pieces, 1):
+            more = number < len(pieces) or self.origin.ends != "whole"
+            await send({"type": "http.response.body", "body": piece, "more_body": more})
+        if self.origin.ends == "raises":
+            raise OriginFailed
+
+
+def stage_for(scenario: Scenario) -> Stage:
+    """A stage with an empty storage and the clock at its start."""
+    clock = SystemClock(corpus.START)
+    return Stage(clock, InMemoryStorage(clock=clock), tuple(route.name for route in scenario.all_routes()))
+
+
+def cache_config(config: Config) -> CacheConfig:
+    """The `CacheConfig` a scenario describes."""
+    options: dict[str, Any] = {}
+    if config.max_age is not None:
+        assert config.max_age == "http" or not isinstance(config.max_age, str)
+        options["max_age"] = None if config.max_age == "http" else config.max_age
+    if config.key is not None:
+        key = config.key
+        options["key_func"] = lambda request: key
+    return CacheConfig(
+        **options,
+        vary=config.vary,
+        query=config.query,
+        ignore_query=config.ignore_query,
+        tags=config.tags,
+        public=config.public,
+        strict_inputs=config.strict_inputs,
+        etag=config.etag,
+    )
+
+
+def drop_configs(route: Route, endpoints: Mapping[str, Endpoint]) -> list[CacheDropConfig]:
+    """The `CacheDropConfig`s of a route."""
+    return [
+        CacheDropConfig(
+            drop.paths, methods=[endpoints[name] for name in drop.endpoints], tags=drop.tags, soft=drop.soft, on=drop.on
+        )
+        for drop in route.drops
+    ]
+
+
+def middleware_options(scenario: Scenario, stage: Stage) -> dict[str, Any]:
+    """The arguments of the middleware."""
+    options = scenario.options
+    limits = {} if options.max_body_size is None else {"max_body_size": options.max_body_size}
+    return {
+        "storage": stage.storage,
+        "controller": Controller(options.methods, options.statuses, default_ttl=options.default_ttl, **limits),
+        "client_directives": options.client_directives,
+        "head_from_get": options.head_from_get,
+        "undeclared_headers": options.undeclared_headers,
+    }
+
+
+def play(scenario: Scenario, app: Any, stage: Stage) -> None:
+    """Take every step and compare what came back."""
+    asyncio.run(_play(scenario, app, stage))
+
+
+async def _play(scenario: Scenario, app: Any, stage: Stage) -> None:
+    stage.app = app
+    etag = ""
+    for number, step in enumerate(scenario.steps, 1):
+        stage.clock.advance(step.after)
+        if step.drop is not None:
+            await stage.drop(step.drop)
+        elif step.clear:
+            await CacheHandle(stage.storage, app=app).clear()
+        else:
+            where = f"step {number}, {step.request}"
+            answer = await _send(step, stage, app, etag, where)
+            _compare(step, answer, where)
+            etag = answer.header("etag") or etag
+
+
+async def _send(step: Step, stage: Stage, app: Any, etag: str, where: str) -> Answer:
+    method, _, target = (step.request or "").partition(" ")
+    headers = [corpus.line(text.replace("$etag", etag)) for text in step.headers]
+    stage.next, stage.called = step.origin, []
+    scope_extra = {"scheme": step.scheme, "root_path": step.root_path}
+    sends = step.sends.encode("latin-1")
+    raised = False
+    heard: list[dict[str, Any]] = []
+
+    async def hear(message: dict[str, Any]) -> None:
+        heard.append(message)
+
+    try:
+        answer = await request(app, method, target, headers, body=sends, on_message=hear, **scope_extra)
+    except OriginFailed:
+        raised = True
+        answer = Answer({}, heard)
+    assert raised is (step.origin is not None and step.origin.ends == "raises"), where
+    assert len(stage.called) == (0 if step.origin is None else 1), f"{where}: calls of the endpoint"
+    if step.route is not None:
+        assert stage.called == [step.route], f"{where}: the route that answered"
+    return answer
+
+
+def _compare(step: Step, answer: Answer, where: str) -> None:
+    assert (answer.cache or "none") == step.cache, f"{where}: X-Cache-Status, {answer.lines}"
+    assert len(answer.all("x-cache-status")) <= 1, f"{where}: X-Cache-Status stands once"
+    if step.cache != "none":
+        _compare_cache_status(step, answer, where)
+    status = step.status or (step.origin.status if step.origin is not None else 200)
+    assert answer.status == status, f"{where}: status"
+    body = step.body
+    if body is None and step.origin is not None and step.origin.pieces:
+        body = b"".join(step.origin.pieces).decode("latin-1")
+    if body is not None:
+        assert answer.body.decode("latin-1") == body, f"{where}: body"
+    if step.age is not None:
+        assert answer.all("age") == [str(step.age)], f"{where}: Age"
+    elif step.cache == "HIT":
+        assert len(answer.all("age")) == 1, f"{where}: Age stands once on a hit"
+    for name in {corpus.line(text)[0].lower() for text in step.lines}:
+        expected = [value for other, value in map(corpus.line, step.lines) if other.lower() == name]
+        assert answer.all(name) == expected, f"{where}: {name}"
+    for name in step.without:
+        assert answer.all(name) == [], f"{where}: {name} should not stand here"
+
+
+def _compare_cache_status(step: Step, answer: Answer, where: str) -> None:
+    members = answer.all("cache-status")
+    assert members and members[-1].startswith("fast-cache; "), f"{where}: Cache-Status, {members}"
+    said = dict(part.partition("=")[::2] for part in members[-1].split("; ")[1:])
+    if step.cache == "HIT":
+        assert "hit" in said, f"{where}: {members}"
+        if step.ttl is not None:
+            assert said.get("ttl") == str(step.ttl), f"{where}: ttl in {members}"
+        return
+    assert said.get("detail") == step.reason, f"{where}: the reason in {members}"
+    stored = step.reason is None if step.stored is None else step.stored
+    assert ("stored" in said) is stored, f"{where}: stored in {members}"
+    if step.forward is not None:
+        assert said.get("fwd") == step.forward, f"{where}: fwd in {members}"
+
+
+def endpoint_taking_request(stage: Stage, route: int) -> Endpoint:
+    """An endpoint that takes the raw request."""
+
+    async def endpoint(request: Request) -> Response:
+        return await stage.answer(route)
+
+    return endpoint

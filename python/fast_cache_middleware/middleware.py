@@ -172,10 +172,14 @@ class _Host:
         try:
             self._middleware.analyse(scope)
         except ConfigError as error:
-            await receive()
-            await send({"type": "lifespan.startup.failed", "message": f"{type(error).__name__}: {error}"})
-            raise
-        await self._middleware.app(scope, receive, send)
+            # Without the way through the analysis, which says nothing to the author of the configuration.
+            failure = error.with_traceback(None)
+        else:
+            await self._middleware.app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": f"{type(failure).__name__}: {failure}"})
+        raise failure
 
     def ask(self, scope: Scope) -> tuple[int, dict[str, Any]] | None:
         """The number and path parameters of the route that the framework itself takes."""

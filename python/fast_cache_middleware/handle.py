@@ -75,7 +75,10 @@ class CacheHandle:
         middleware = _middleware_for(app)
         if middleware is None:
             raise ConfigError("CacheHandle.explain: the application has no analysed FastCacheMiddleware")
-        return middleware.explain(request.scope)
+        scope = dict(request.scope)
+        if "app_root_path" in scope:  # inside a mount, which moved what the outer application saw
+            scope["root_path"] = scope["app_root_path"]
+        return middleware.explain(scope)
 
     def _labels_of(self, endpoints: Collection[Callable[..., Any]]) -> list[int]:
         if not endpoints:

@@ -133,14 +133,22 @@ class FastCacheMiddleware(_core.Middleware):
         for app in (analysis.root, scope.get("app"), self.app):
             if app is not None:
                 registry.register(app, self)
+        self._mark_schema(analysis.root)
+        for prefix, app in analysis.mounted:
+            if not _has_its_own(app):
+                registry.register(app, self)
+                self._mark_schema(app, prefix)
+        return application
+
+    def _mark_schema(self, app: Any, prefix: str = "") -> None:
         controller = self.controller
         add_cache_age(
-            analysis.root,
+            app,
             lambda: self.analysis,
             methods=controller.cacheable_methods,
             default_ttl=controller.default_ttl,
+            prefix=prefix,
         )
-        return application
 
     def _root(self, app: Any) -> Any:
         """The application whose routes these are: the one that holds the router at the end of what we wrap."""
@@ -198,6 +206,12 @@ class _Host:
         except ImportError:
             return
         _route_selected(scope=scope, path=template)
+
+
+def _has_its_own(app: Any) -> bool:
+    """Whether a mounted application brings a middleware of this kind."""
+    kinds = (getattr(one, "cls", None) for one in getattr(app, "user_middleware", ()))
+    return any(isinstance(kind, type) and issubclass(kind, FastCacheMiddleware) for kind in kinds)
 
 
 def _rules(rules: Iterable[CacheRule | DropRule]) -> tuple[CacheRule | DropRule, ...]:

@@ -61,7 +61,14 @@ class _Analyser:
             self.warnings.append(about_order)
         watch = Watch(tuple(walk.lists), tuple(map(len, walk.lists)))
         return Analysis(
-            tuple(self.records), watch, self.root, self.inside, tuple(self.warnings), tuple(self.asked), self.index
+            tuple(self.records),
+            watch,
+            self.root,
+            self.inside,
+            tuple(self.warnings),
+            tuple(self.asked),
+            self.index,
+            tuple(walk.mounted.values()),
         )
 
     def _lines(self, found: Found) -> tuple[RouteRecord, ...]:

@@ -91,3 +91,5 @@ class Analysis:
     """Routes behind an `ask` record: they never match by path, only `ask_framework` finds them."""
     index: Mapping[tuple[int, ...], tuple[RouteRecord, ...]] = field(default_factory=dict, repr=False, compare=False)
     """Records by the identities of the framework's nodes on the way to them."""
+    mounted: tuple[tuple[str, Any], ...] = ()
+    """The applications mounted in this one, each with the prefix of its first mount."""

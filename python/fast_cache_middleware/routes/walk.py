@@ -45,11 +45,13 @@ class _Place:
 
 
 class Walk:
-    """One walk over one application; `found` and `lists` are its result."""
+    """One walk over one application; `found`, `lists` and `mounted` are its result."""
 
     def __init__(self, root: Any) -> None:
         self.found: list[Found] = []
         self.lists: list[list[Any]] = []
+        self.mounted: dict[int, tuple[str, Any]] = {}
+        """The applications mounted in it, by identity, with the prefix of the first mount."""
         self._open: set[int] = set()
         router = root.router if isinstance(root, fw.Starlette) else root
         self._routes(router.routes, _Place(writes_route=fw.writes_route(router)))
@@ -115,6 +117,7 @@ class Walk:
         honest = _inherits_matches(mount, fw.Mount) and template.is_plain(
             mount.path + "/{path:path}", mount.path_regex, mount.param_convertors
         )
+        self._note_mounted(prefix, mount.app)
         names = template.parameters(mount.path)
         inside = _resolved(mount.app) if fw.inherits(mount, fw.Mount, "handle") else None
         moved = inside is not None and fw.sets_root_path(inside[0]) not in ("", prefix)
@@ -130,6 +133,7 @@ class Walk:
 
     def _host(self, host: Any, at: _Place, identity: int) -> None:
         self._ask(at, "")
+        self._note_mounted(at.prefix, host.app)
         inside = _resolved(host.app) if fw.inherits(host, fw.Host, "handle") else None
         if inside is None or id(inside[1].routes) in self._open:
             return
@@ -142,6 +146,11 @@ class Walk:
             outer_route=at.route_in_scope(host),
         )
         self._routes(inside[1].routes, place)
+
+    def _note_mounted(self, prefix: str, app: Any) -> None:
+        app = fw.unwrap_body_limit(app)
+        if isinstance(app, fw.Starlette):
+            self.mounted.setdefault(id(app), (prefix, app))
 
     def _included(self, node: Any, at: _Place) -> None:
         """FastAPI from 0.137 on: a lazy node that stands for the routes of an included router."""

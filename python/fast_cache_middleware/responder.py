@@ -43,6 +43,8 @@ class Responder:
         self._drops_in_storage = external or "invalidate_cache" in hooks
         self._records: tuple[RouteRecord, ...] = ()
         self._numbers: dict[int, int] = {}
+        self._sets = 0
+        """How often something may have been kept in the storage."""
 
     def adopt(self, analysis: Analysis, numbered: tuple[RouteRecord, ...]) -> None:
         """Put an analysis to use; `numbered` are its records in the core's order."""
@@ -101,12 +103,15 @@ class Responder:
             return
         applying: list[Any] = []
         configs = self._records[route].drops
+        sets_then = self._sets
 
         async def drop_first(message: Message) -> None:
+            nonlocal sets_then
             if message["type"] == "http.response.start" and not applying:
                 applying.extend(
                     config.filled(dict(parameters)) for config in configs if _drops_on(config, message["status"])
                 )
+                sets_then = self._sets
                 await self._drop_in_storage(applying)
             await sender(message)
 
@@ -114,7 +119,9 @@ class Responder:
             await self._app(scope, receive, drop_first)
         finally:
             dropping.finish()
-            await self._drop_in_storage(applying)
+            # What was kept in between is dead by its generation; this is for storages that outlive the process.
+            if self._sets != sets_then or "invalidate_cache" in self._hooks:
+                await self._drop_in_storage(applying)
 
     async def _drop_in_storage(self, configs: list[Any]) -> None:
         for config in configs:
@@ -193,6 +200,8 @@ class Responder:
             whole.kept()
         except Exception:
             logger.warning("%s failed to keep a response", type(self._storage).__name__, exc_info=True)
+        finally:
+            self._sets += 1
 
 
 def watch(receive: Receive, recorder: _core.RecordingSend | _core.ExchangeRecorder) -> Receive:

@@ -127,9 +127,9 @@ impl DropRule {
                 covers.push(match filled {
                     Filled::Subtree(_) => Cover::Label(Label::subtree(&text)),
                     Filled::Tag(_) => Cover::Label(Label::tag(&text)),
-                    Filled::Glob(_) => match text
+                    Filled::Glob(template) => match text
                         .strip_suffix("/*")
-                        .filter(|prefix| !prefix.contains('*'))
+                        .filter(|_| ends_in_its_only_star(template))
                     {
                         // One label instead of a pattern for every value; it covers the path itself as well.
                         Some(prefix) => Cover::Label(Label::subtree(prefix)),
@@ -156,6 +156,13 @@ impl DropRule {
 enum Spelling {
     AsWritten,
     Canonical,
+}
+
+/// Whether the author wrote one `*`, as the last segment; one that a parameter holds is none of the author's.
+fn ends_in_its_only_star(template: &Template) -> bool {
+    template
+        .fill(|_| Some("."))
+        .is_some_and(|text| text.ends_with("/*") && text.matches('*').count() == 1)
 }
 
 /// Fills a template; in canonical spelling only where that is another one.

@@ -13,6 +13,7 @@ use crate::recorder::{Errand, Finished, Outgoing, Recorder};
 use crate::representation::{Representation, kept_lines};
 use crate::scope::{Details, Target};
 use crate::store::MemoryStore;
+use crate::visit::note_route;
 use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, begin};
 use fast_cache_core::key::{Key, authored_key, build_key, variant_key};
 use fast_cache_core::reason::Reason;
@@ -39,7 +40,10 @@ pub(crate) struct Exchange {
     status_lines: Arc<StatusLines>,
     scope: Py<PyDict>,
     parameters: Vec<(String, String)>,
+    /// The path parameters as the router would leave them in the scope.
+    path_params: Py<PyDict>,
     root_path: String,
+    host: Py<PyAny>,
     progress: Mutex<Progress>,
 }
 
@@ -75,8 +79,9 @@ impl Exchange {
         store: Py<MemoryStore>,
         status_lines: Arc<StatusLines>,
         scope: Py<PyDict>,
-        parameters: Vec<(String, String)>,
+        (parameters, path_params): (Vec<(String, String)>, Py<PyDict>),
         root_path: String,
+        host: Py<PyAny>,
     ) -> Self {
         Self {
             application,
@@ -85,7 +90,9 @@ impl Exchange {
             status_lines,
             scope,
             parameters,
+            path_params,
             root_path,
+            host,
             progress: Mutex::default(),
         }
     }
@@ -411,11 +418,14 @@ impl Exchange {
         let decided = self.with_lookup(py, |lookup, _, _, _| {
             Ok(lookup.decide(stored, Reason::Absent, now))
         })?;
-        let counters = &self.application.get().routes[self.route].counters;
+        let route = &self.application.get().routes[self.route];
         match (decided, stored) {
             (Ok(Decision::Serve(serve)), Some((stored, _))) => {
                 let (start, body) = messages(py, &self.status_lines, stored, serve)?;
-                counters.outcome(Outcome::Hit);
+                note_route(self.scope.bind(py), route, &self.host, || {
+                    Ok(self.path_params.bind(py).clone())
+                })?;
+                route.counters.outcome(Outcome::Hit);
                 Ok(Some(SendMessages::new(
                     send,
                     Some(start.unbind()),
@@ -473,6 +483,8 @@ impl Exchange {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.application)?;
         visit.call(&self.store)?;
+        visit.call(&self.path_params)?;
+        visit.call(&self.host)?;
         visit.call(&self.scope)
     }
 }

@@ -1,7 +1,7 @@
 //! One request for a route with a configuration.
 
 use crate::answer::messages;
-use crate::application::{Application, Cached};
+use crate::application::{Application, Cached, Route};
 use crate::awaitable::SendMessages;
 use crate::drops::DroppingSend;
 use crate::names;
@@ -182,24 +182,9 @@ impl<'py> Visit<'_, '_, 'py> {
 
     /// Leaves in the scope what the router would.
     fn note_route(&self) -> PyResult<()> {
-        let py = self.py;
-        let Some(endpoint) = &self.taken.route.endpoint else {
-            return Ok(());
-        };
-        self.scope.set_item(names::endpoint(py), endpoint)?;
-        self.scope
-            .set_item(names::path_params(py), self.taken.parameters.to_dict(py)?)?;
-        if let Some(route) = &self.taken.route.scope_route {
-            self.scope.set_item(names::route(py), route)?;
-        }
-        if self.scope.contains(names::telemetry(py))? {
-            self.installed.host.call_method1(
-                py,
-                "route_selected",
-                (self.scope, &*self.taken.route.template),
-            )?;
-        }
-        Ok(())
+        note_route(self.scope, self.taken.route, &self.installed.host, || {
+            self.taken.parameters.to_dict(self.py)
+        })
     }
 
     /// Calls the application; where the route drops as well, around it.
@@ -262,8 +247,12 @@ impl<'py> Visit<'_, '_, 'py> {
             self.installed.store.clone_ref(self.py),
             Arc::clone(&self.installed.status_lines),
             self.scope.clone().unbind(),
-            self.taken.parameters.to_texts(),
+            (
+                self.taken.parameters.to_texts(),
+                self.taken.parameters.to_dict(self.py)?.unbind(),
+            ),
             self.root_path.to_owned(),
+            self.installed.host.clone_ref(self.py),
         );
         let exchange = Bound::new(self.py, exchange)?;
         self.installed.host.call_method1(
@@ -272,4 +261,26 @@ impl<'py> Visit<'_, '_, 'py> {
             (exchange, self.scope, receive, self.send),
         )
     }
+}
+
+/// Leaves in the scope of a hit what the router would.
+pub(crate) fn note_route<'py>(
+    scope: &Bound<'py, PyDict>,
+    route: &Route,
+    host: &Py<PyAny>,
+    path_params: impl FnOnce() -> PyResult<Bound<'py, PyDict>>,
+) -> PyResult<()> {
+    let py = scope.py();
+    let Some(endpoint) = &route.endpoint else {
+        return Ok(());
+    };
+    scope.set_item(names::endpoint(py), endpoint)?;
+    scope.set_item(names::path_params(py), path_params()?)?;
+    if let Some(in_scope) = &route.scope_route {
+        scope.set_item(names::route(py), in_scope)?;
+    }
+    if scope.contains(names::telemetry(py))? {
+        host.call_method1(py, "route_selected", (scope, &*route.template))?;
+    }
+    Ok(())
 }

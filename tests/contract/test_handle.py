@@ -54,7 +54,7 @@ DROPS: list[tuple[str, Dropping, list[str]]] = [
     ("tag", lambda cache: cache.drop(tags=["user:2"]), ["/users/2"]),
     ("tags", lambda cache: cache.drop(tags=["users", "other"]), list(READ)),
     ("endpoint", lambda cache: cache.drop(endpoints=[read_user]), ["/users/1", "/users/2"]),
-    ("all", lambda cache: cache.drop(paths=["/users/1"], tags=["other"], endpoints=[read_other]), ["/users/1", "/other"]),
+    ("all", lambda cache: cache.drop(["/users/1"], tags=["other"], endpoints=[read_other]), ["/users/1", "/other"]),
     ("soft", lambda cache: cache.drop(tags=["users"], soft=True), ["/users/1", "/users/2"]),
     ("nothing", lambda cache: cache.drop(), []),
     ("positional", lambda cache: cache.drop(["/users/1"]), ["/users/1"]),
@@ -218,6 +218,37 @@ async def _explain_only(app: FastAPI) -> None:
 
     scope = scope_for("GET", "/users/7?page=2")
     CacheHandle(app.state.storage, app=app).explain(Request(scope))
+
+
+def test_explain_inside_a_mounted_application() -> None:
+    inner = FastAPI()
+    explained: list[dict[str, Any]] = []
+
+    @inner.get("/x", dependencies=[CacheConfig(60)])
+    async def read(request: Request, cache: Annotated[CacheHandle, Depends(get_cache)]) -> None:
+        explained.append(cache.explain(request))
+
+    outer: FastAPI = fastapi_app()
+    outer.get("/x", dependencies=[CacheConfig(60)])(Counter())
+    outer.mount("/in", inner)
+    assert Client(outer).get("/in/x").cache == "MISS"
+    assert (explained[0]["outcome"], explained[0]["route"]) == ("MISS", "/in/x")
+
+
+def test_a_mounted_application_may_bring_its_own_cache() -> None:
+    inner, outer = fastapi_app(), fastapi_app()
+
+    @inner.post("/w")
+    async def write(cache: Annotated[CacheHandle, Depends(get_cache)]) -> None:
+        await cache.clear()
+
+    inner.get("/x", dependencies=[CacheConfig(60)])(Counter())
+    outer.get("/x", dependencies=[CacheConfig(60)])(Counter())
+    outer.mount("/in", inner)
+    client = Client(outer)
+    assert client.outcomes("/x", "/x", "/in/x", "/in/x") == ["MISS", "HIT", "MISS", "HIT"]
+    assert client.post("/in/w").status == 200
+    assert client.outcomes("/x", "/in/x") == ["HIT", "MISS"]
 
 
 @pytest.mark.parametrize("outside", [False, True])

@@ -160,7 +160,7 @@ def test_declared_credentials_have_their_own_entries() -> None:
     app = fastapi_app()
     counter = Counter()
 
-    async def user(token: Any = Security(HTTPBearer(auto_error=False))) -> str | None:
+    async def user(token: Annotated[Any, Security(HTTPBearer(auto_error=False))]) -> str | None:
         return token.credentials if token else None
 
     @app.get("/me", dependencies=[CacheConfig(60)])

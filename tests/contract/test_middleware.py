@@ -27,7 +27,9 @@ def cached_app(**settings: Any) -> FastAPI:
 # -- what passes untouched --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scope", [{"type": "websocket"}, {"type": "unknown"}, {"type": "http.future"}, {}, {"type": 7}])
+@pytest.mark.parametrize(
+    "scope", [{"type": "websocket"}, {"type": "unknown"}, {"type": "http.future"}, {}, {"type": 7}]
+)
 def test_other_scope_types_pass_untouched(scope: dict[str, Any]) -> None:
     seen: list[tuple[Any, Any, Any]] = []
 
@@ -257,8 +259,8 @@ def test_every_option_is_accepted() -> None:
     app = cached_app()
     app.add_middleware(
         FastCacheMiddleware,
-        InMemoryStorage(),
-        fast_cache_middleware.Controller(),
+        storage=InMemoryStorage(),
+        controller=fast_cache_middleware.Controller(),
         rules=[],
         namespace="shop",
         cache_status="edge",

@@ -104,6 +104,18 @@ def test_a_mounted_application() -> None:
     assert ages(json.loads(client.get("/in/openapi.json").body)) == {"get /x": 5}
 
 
+def test_applications_mounted_deeper_and_under_parameters() -> None:
+    outer: FastAPI = fastapi_app()
+    middle, inner = FastAPI(), FastAPI()
+    inner.get("/x", dependencies=[CacheConfig(5)])(Counter())
+    middle.get("/x", dependencies=[CacheConfig(6)])(Counter())
+    outer.get("/x", dependencies=[CacheConfig(7)])(Counter())
+    middle.mount("/deep", inner)
+    outer.mount("/tenants/{tenant:int}", middle)
+    Client(outer).start()
+    assert [ages(app.openapi()) for app in (outer, middle, inner)] == [{"get /x": 7}, {"get /x": 6}, {"get /x": 5}]
+
+
 def test_wrapped_from_outside() -> None:
     app = FastAPI()
     app.get("/x", dependencies=[CacheConfig(5)])(Counter())

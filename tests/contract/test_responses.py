@@ -201,8 +201,13 @@ def test_stored_streams_get_an_etag_on_the_hit() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [("cache-control", "no-cache"), ("cache-control", "max-age=0"), ("pragma", "no-cache"), ("Cache-Control", "NO-CACHE")],
-)  # fmt: skip
+    [
+        ("cache-control", "no-cache"),
+        ("cache-control", "max-age=0"),
+        ("pragma", "no-cache"),
+        ("Cache-Control", "NO-CACHE"),
+    ],
+)
 def test_no_cache_skips_the_lookup_and_stores_the_fresh_answer(header: tuple[str, str]) -> None:
     client, _ = one_route(CacheConfig(300))
     client.get("/x")

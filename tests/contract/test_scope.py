@@ -154,7 +154,7 @@ def test_outer_middleware_sees_the_route() -> None:
                     seen.append((scope["endpoint"].__name__, scope["path_params"]))
 
     app = FastAPI()
-    app.add_middleware(FastCacheMiddleware, InMemoryStorage(clock=SystemClock(START)))
+    app.add_middleware(FastCacheMiddleware, storage=InMemoryStorage(clock=SystemClock(START)))
     app.add_middleware(Metrics)
     build(app)
 

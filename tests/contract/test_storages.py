@@ -1,16 +1,17 @@
-"""Storages written in Python, `InMemoryStorage` by hand, and the exceptions."""
+"""Storages written in Python: a `BaseStorage`, or anything with its methods."""
 
 import asyncio
 import copy
 import json
 import re
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from asgi_client import Message
+from asgi_client import request as send_request
 from contract.support import START, Client, Counter, fastapi_app
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response, Security
 from fastapi.security import APIKeyHeader
 from starlette.responses import StreamingResponse
 
@@ -21,11 +22,9 @@ from fast_cache_middleware import (
     CacheDropConfig,
     CacheHandle,
     DefaultSerializer,
-    FastCacheMiddlewareError,
     InMemoryStorage,
     JSONSerializer,
     NotFoundStorageError,
-    StorageError,
     TTLExpiredStorageError,
 )
 from fast_cache_middleware._core import SystemClock
@@ -152,7 +151,7 @@ def test_hits_ages_and_expiry(storage: Any) -> None:
     clock = SystemClock(START)
     if isinstance(storage, InMemoryStorage):
         storage = InMemoryStorage(clock=clock)
-    client, app = build(storage, clock)
+    client, _ = build(storage, clock)
     miss = client.get("/x/1")
     assert (miss.cache, miss.header("cache-status")) == ("MISS", "fast-cache; fwd=uri-miss; stored")
     clock.advance(59)
@@ -216,7 +215,7 @@ def test_variants(storage: Any) -> None:
 
 def test_delete_is_called_once_for_each_pattern_of_a_drop() -> None:
     storage = DictStorage()
-    client, app = build(storage)
+    client, _ = build(storage)
     client.start()
     assert client.post("/drop/two").status == 200
     assert [bool(pattern.match("/x/1")) for pattern in storage.deleted] == [True, False]
@@ -230,6 +229,22 @@ def test_delete_is_called_once_for_each_pattern_of_a_drop() -> None:
     assert [bool(pattern.match("/b/1")) for pattern in storage.deleted] == [False, True]
 
 
+def test_delete_is_called_again_where_something_was_kept_while_the_answer_went_out() -> None:
+    """A dependency may commit after the response, and the storage may outlive the process."""
+    storage = DictStorage()
+    _, app = build(storage)
+
+    async def look(message: Message) -> None:
+        await send_request(app, "GET", "/x/1")
+
+    async def run() -> None:
+        await send_request(app, "POST", "/drop/path", on_message=look)
+
+    asyncio.run(run())
+    assert [pattern.pattern for pattern in storage.deleted] == [storage.deleted[0].pattern] * 2
+    assert storage.kept == {}
+
+
 def test_the_request_it_gets_carries_no_credentials() -> None:
     storage = DictStorage()
     app: FastAPI = fastapi_app(options={"storage": storage})
@@ -239,10 +254,6 @@ def test_the_request_it_gets_carries_no_credentials() -> None:
     async def endpoint(request: Request) -> str:
         await scheme(request)
         return "x"
-
-    from typing import Annotated
-
-    from fastapi import Security
 
     @app.get("/key", dependencies=[CacheConfig(60)])
     async def by_key(key: Annotated[str | None, Security(scheme)]) -> str:
@@ -379,91 +390,3 @@ def test_a_custom_storage_of_two_apps_sees_each_others_drops() -> None:
     assert second.get("/x/1").cache == "HIT"
     second.post("/drop/tag")
     assert first.get("/x/1").cache == "MISS"
-
-
-def test_namespaces_keep_apart() -> None:
-    storage = InMemoryStorage(clock=SystemClock(START))
-    clients = []
-    for namespace in ("a", "b"):
-        app = fastapi_app(options={"storage": storage, "namespace": namespace})
-        app.get("/x", dependencies=[CacheConfig(60)])(Counter())
-        clients.append(Client(app))
-    assert [client.get("/x").cache for client in (*clients, *clients)] == ["MISS", "MISS", "HIT", "HIT"]
-
-
-# -- InMemoryStorage --------------------------------------------------------------------------------------------------
-
-
-def request_for(path: str) -> Request:
-    from asgi_client import scope_for
-
-    return Request(scope_for("GET", path))
-
-
-@pytest.mark.parametrize("serializer", [None, DefaultSerializer(), JSONSerializer()])
-def test_the_memory_storage_by_hand(serializer: BaseSerializer | None) -> None:
-    async def run() -> None:
-        clock = SystemClock(START)
-        storage = InMemoryStorage(10, serializer, 5, clock=clock)
-        assert len(storage) == 0
-        assert await storage.get("k") is None
-        response = Response(b"\x00\xff", 203, {"x-a": "1"})
-        await storage.set("k", response, request_for("/x/1?a=1"), {"note": [1, None]})
-        found = await storage.get("k")
-        assert found is not None
-        assert (bytes(found[0].body), found[0].status_code, found[0].headers["x-a"]) == (b"\x00\xff", 203, "1")
-        assert (found[1].url.path, found[2]["note"]) == ("/x/1", [1, None])
-        assert len(storage) == 1
-        await storage.delete(re.compile("/y"))
-        assert await storage.get("k") is not None
-        await storage.delete(re.compile("/x"))
-        assert await storage.get("k") is None
-        await storage.set("k", response, request_for("/x/1"), {})
-        clock.advance(6)
-        assert await storage.get("k") is None
-        await storage.set("k", response, request_for("/x/1"), {})
-        await storage.close()
-        assert (await storage.get("k"), len(storage)) == (None, 0)
-
-    asyncio.run(run())
-
-
-def test_the_memory_storage_is_bounded() -> None:
-    clock = SystemClock(START)
-    storage = InMemoryStorage(5, clock=clock)
-    client, _ = build(storage, clock)
-    for number in range(20):
-        client.get(f"/x/{number}")
-    assert len(storage) <= 5
-    assert CacheHandle(storage).stats()["evictions"] >= 15
-
-
-def test_the_ttl_of_the_storage_bounds_that_of_the_route() -> None:
-    clock = SystemClock(START)
-    client, _ = build(InMemoryStorage(ttl=timedelta(seconds=5), clock=clock), clock)
-    client.get("/x/1")
-    clock.advance(4)
-    assert client.get("/x/1").cache == "HIT"
-    clock.advance(2)
-    assert client.get("/x/1").cache == "MISS"
-
-
-def test_delete_on_the_storage_drops_the_middlewares_entries_too() -> None:
-    clock = SystemClock(START)
-    storage = InMemoryStorage(clock=clock)
-    client, _ = build(storage, clock)
-    client.outcomes("/x/1", "/x/2")
-    asyncio.run(storage.delete(re.compile(r"/x/1$")))
-    assert client.outcomes("/x/1", "/x/2") == ["MISS", "HIT"]
-
-
-# -- exceptions -------------------------------------------------------------------------------------------------------
-
-
-def test_exceptions() -> None:
-    assert issubclass(StorageError, FastCacheMiddlewareError)
-    for kind in (NotFoundStorageError, TTLExpiredStorageError):
-        assert issubclass(kind, StorageError)
-        error = kind("the key")
-        assert error.key == "the key"
-        assert "the key" in str(error)

@@ -43,6 +43,7 @@ ODD: dict[str, Callable[[], list[Any]]] = {
     "start_only_without_length": lambda: [LONG],
     "body_before_start": lambda: [BODY, START, BODY],
     "body_only": lambda: [BODY],
+    "body_after_the_end": lambda: [LONG, BODY, body(b"more", more_body=True)],
     "body_never_ends": lambda: [START, body(b"o", more_body=True)],
     "body_too_short": lambda: [START, body(b"o")],
     "body_too_long": lambda: [START, body(b"okay")],
@@ -95,7 +96,6 @@ ODD: dict[str, Callable[[], list[Any]]] = {
 STORED: dict[str, Callable[[], list[Any]]] = {
     "start_after_the_body": lambda: [START, BODY, START],
     "body_twice": lambda: [START, BODY, BODY],
-    "body_after_the_end": lambda: [LONG, BODY, body(b"more", more_body=True)],
     "debug_after_start": lambda: [START, {"type": "http.response.debug", "info": {}}, BODY],
     "debug_before_start": lambda: [{"type": "http.response.debug", "info": {}}, START, BODY],
     "push_after_start": lambda: [START, {"type": "http.response.push", "path": "/x", "headers": []}, BODY],

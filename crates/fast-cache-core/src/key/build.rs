@@ -131,16 +131,18 @@ fn push_query(out: &mut Vec<u8>, inputs: &QueryInputs, secret: &Secret, query: &
     {
         let (raw_name, value) = split_pair(pair);
         let name = decode_name(raw_name);
-        let named = |list: &[Box<str>]| list.iter().any(|listed| listed.as_bytes() == &*name);
-        let joins = inputs.only.as_deref().is_none_or(named)
-            && !inputs
-                .ignore
-                .iter()
-                .any(|pattern| glob(pattern.as_bytes(), &name));
-        if !joins {
+        // Frameworks differ in how they read bytes that should have been encoded: such a name may be any.
+        let unclear = !raw_name.is_ascii() || std::str::from_utf8(&name).is_err();
+        let named =
+            |list: &[Box<str>]| unclear || list.iter().any(|listed| listed.as_bytes() == &*name);
+        let ignored = || {
+            let mut patterns = inputs.ignore.iter();
+            patterns.any(|pattern| glob(pattern.as_bytes(), &name))
+        };
+        if !inputs.only.as_deref().is_none_or(named) || !unclear && ignored() {
             continue;
         }
-        if named(&inputs.secret) {
+        if !inputs.secret.is_empty() && named(&inputs.secret) {
             out.push(if value.is_some() { 2 } else { 3 });
             push_part(out, raw_name);
             out.extend_from_slice(&secret.conceal(value.unwrap_or_default()));

@@ -1,7 +1,8 @@
 """From the analysis of an application to the rows that the core reads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any
 
 from .config import CacheConfig, CacheDropConfig
@@ -73,15 +74,37 @@ class DropSpec:
 
 def rows(analysis: Analysis, settings: Settings) -> tuple[list[Row], tuple[RouteRecord, ...]]:
     """The rows in the order of the table, and the records that got a number, in the order of their numbers."""
-    plain = [_row(record, record.kind, settings) for record in analysis.records]
-    asked = [_row(record, "asked", settings) for record in analysis.asked]
+    known = cached_endpoints(analysis)
+    plain = [_row(record, record.kind, settings, known) for record in analysis.records]
+    asked = [_row(record, "asked", settings, known) for record in analysis.asked]
     numbered = (*(record for record in analysis.records if record.kind == "route"), *analysis.asked)
     return plain + asked, numbered
 
 
-def _row(record: RouteRecord, kind: str, settings: Settings) -> Row:
+def cached_endpoints(analysis: Analysis) -> Mapping[object, list[object]]:
+    """The endpoints of cached routes by `endpoint_key`."""
+    known: dict[object, list[object]] = {}
+    for record in _cached_records(analysis):
+        same = known.setdefault(endpoint_key(record.endpoint), [])
+        if not any(one is record.endpoint for one in same):
+            same.append(record.endpoint)
+    return known
+
+
+def endpoint_key(endpoint: object) -> object:
+    """What makes an endpoint the same one: a bound method is another object each time it is read."""
+    if isinstance(endpoint, MethodType):
+        return id(endpoint.__self__), id(endpoint.__func__)
+    return id(endpoint)
+
+
+def _cached_records(analysis: Analysis) -> Iterator[RouteRecord]:
+    return (record for record in (*analysis.records, *analysis.asked) if record.cache is not None)
+
+
+def _row(record: RouteRecord, kind: str, settings: Settings, known: Mapping[object, list[object]]) -> Row:
     cached = None if record.cache is None else _cached(record, record.cache, settings)
-    drops = [_drop(config) for config in record.drops]
+    drops = [_drop(config, known) for config in record.drops]
     methods = None if record.methods is None else sorted(record.methods)
     return (kind, record.path, methods, record.endpoint, record.route, record.host, cached, drops)
 
@@ -133,12 +156,12 @@ def _visible(inputs: Inputs) -> dict[str, Any]:
     }
 
 
-def _drop(config: CacheDropConfig) -> DropSpec:
+def _drop(config: CacheDropConfig, known: Mapping[object, list[object]]) -> DropSpec:
     statuses = None if config.on is None or callable(config.on) else sorted(config.on)
     return DropSpec(
         paths=[(path.kind, path.text, path.pattern) for path in config.drop_paths],
         tags=list(config.tags),
-        endpoints=list(config.methods),
+        endpoints=[endpoint for method in config.methods for endpoint in known.get(endpoint_key(method), ())],
         soft=config.soft,
         statuses=statuses,
         on=config.on if callable(config.on) else None,
@@ -147,12 +170,12 @@ def _drop(config: CacheDropConfig) -> DropSpec:
 
 def unmatched_endpoints(analysis: Analysis) -> Sequence[str]:
     """Warnings about endpoints in `CacheDropConfig.methods` that no cached route has."""
-    cached = {id(record.endpoint) for record in (*analysis.records, *analysis.asked) if record.cache is not None}
+    cached = cached_endpoints(analysis)
     return [
         f"{record.path}: CacheDropConfig.methods names {getattr(method, '__qualname__', method)!s}, "
         "which is no cached endpoint"
         for record in (*analysis.records, *analysis.asked)
         for config in record.drops
         for method in config.methods
-        if id(method) not in cached
+        if endpoint_key(method) not in cached
     ]

@@ -7,6 +7,7 @@ from typing import Any, Final, cast
 from starlette.requests import HTTPConnection, Request
 
 from . import registry
+from .compiling import cached_endpoints, endpoint_key
 from .config import CacheDropConfig
 from .exceptions import ConfigError
 from .middleware import FastCacheMiddleware
@@ -85,11 +86,13 @@ class CacheHandle:
             return []
         middleware = _middleware_for(self._app)
         application = None if middleware is None else middleware.application
-        if application is None:
+        if middleware is None or application is None or middleware.analysis is None:
             raise ConfigError("CacheHandle.drop: endpoints= needs CacheHandle(storage, app=app) of a started application")
-        labels = []
+        labels: list[int] = []
+        known = cached_endpoints(middleware.analysis)
         for endpoint in endpoints:
-            found = application.labels_of(endpoint)
+            same = known.get(endpoint_key(endpoint), ())
+            found = [label for one in same for label in application.labels_of(one)]
             if not found:
                 raise ConfigError(f"CacheHandle.drop: {getattr(endpoint, '__qualname__', endpoint)} is no cached endpoint")
             labels += found

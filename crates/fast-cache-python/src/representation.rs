@@ -110,14 +110,17 @@ fn shared_line<'py>(
     key.extend_from_slice(name);
     key.push(b':');
     key.extend_from_slice(value);
-    let mut table = LINES.lock();
-    let table = table.get_or_insert_default();
-    if let Some(pair) = table.get(&key[..]) {
+    if let Some(pair) = LINES.lock().get_or_insert_default().get(&key[..]) {
         return Ok(Some(pair.bind(py).clone().into_any()));
     }
+    // Not under the lock: making objects may collect garbage, which may run Python code.
     let pair = PyTuple::new(py, [PyBytes::new(py, name), PyBytes::new(py, value)])?;
+    let mut table = LINES.lock();
+    let table = table.get_or_insert_default();
     if table.len() < MAX_LINES {
-        table.insert(key.into_vec().into(), pair.clone().unbind());
+        table
+            .entry(key.into_vec().into())
+            .or_insert_with(|| pair.clone().unbind());
     }
     Ok(Some(pair.into_any()))
 }

@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asgi_client import Answer, request
-from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, Controller, InMemoryStorage
-from fast_cache_middleware._core import SystemClock
 from starlette.requests import Request
 from starlette.responses import Response
+
+from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, Controller, InMemoryStorage
+from fast_cache_middleware._core import SystemClock
 
 from . import corpus
 from .corpus import Config, Drop, Origin, Route, Scenario, Step
@@ -18,7 +19,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Endpoint = Callable[..., Awaitable[Response]]
 
 
-class OriginFailed(Exception):
+class OriginError(Exception):
     """What an origin that raises raises."""
 
 
@@ -43,7 +44,7 @@ class Stage:
         if origin.meanwhile is not None:
             await self.drop(origin.meanwhile)
         if origin.ends == "raises" and not origin.pieces:
-            raise OriginFailed
+            raise OriginError
         return OriginResponse(origin)
 
     async def drop(self, drop: Drop) -> None:
@@ -69,7 +70,7 @@ class OriginResponse(Response):
             more = number < len(pieces) or self.origin.ends != "whole"
             await send({"type": "http.response.body", "body": piece, "more_body": more})
         if self.origin.ends == "raises":
-            raise OriginFailed
+            raise OriginError
 
 
 def stage_for(scenario: Scenario) -> Stage:
@@ -157,7 +158,7 @@ async def _send(step: Step, stage: Stage, app: Any, etag: str, where: str) -> An
 
     try:
         answer = await request(app, method, target, headers, body=sends, on_message=hear, **scope_extra)
-    except OriginFailed:
+    except OriginError:
         raised = True
         answer = Answer({}, heard)
     assert raised is (step.origin is not None and step.origin.ends == "raises"), where

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fast_cache_middleware import FastCacheMiddleware
 from fastapi import Body, Cookie, Depends, FastAPI, Header, Path, Query, Request
 from fastapi.security import APIKeyCookie, APIKeyHeader, APIKeyQuery, HTTPBearer
 from starlette.responses import Response
+
+from fast_cache_middleware import FastCacheMiddleware
 
 from . import drive
 from .corpus import Route, Scenario, ScenarioError

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from fast_cache_middleware import FastCacheMiddleware, cached, drops
 from starlette.applications import Starlette
 from starlette.routing import Route as StarletteRoute
+
+from fast_cache_middleware import FastCacheMiddleware, cached, drops
 
 from . import drive
 from .corpus import Scenario

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("fastapi")
 
-from scenarios import corpus, drive, on_fastapi  # noqa: E402
+from scenarios import corpus, drive, on_fastapi
 
 SCENARIOS = corpus.load()
 

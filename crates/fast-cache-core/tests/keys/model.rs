@@ -22,6 +22,19 @@ pub(crate) struct Owned {
 }
 
 impl Owned {
+    /// A request with nothing in it.
+    pub(crate) fn plain() -> Self {
+        Self {
+            scheme: "http",
+            host: None,
+            root_path: String::new(),
+            path: "/".into(),
+            raw_path: None,
+            query: Vec::new(),
+            lines: Vec::new(),
+        }
+    }
+
     pub(crate) fn lines(&self) -> Vec<Line<'_>> {
         self.lines
             .iter()
@@ -76,7 +89,7 @@ pub(crate) struct Visible {
 
 pub(crate) fn visible(request: &Owned, inputs: &Inputs) -> Visible {
     let trimmed = |name: &str, values: Vec<Vec<u8>>| match name {
-        "accept" => values
+        "accept" | "origin" => values
             .into_iter()
             .map(|value| value.trim_ascii().to_vec())
             .collect(),
@@ -172,7 +185,11 @@ pub(crate) fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn query() -> impl Strategy<Value = Vec<u8>> {
-    prop::collection::vec(select(b"ab=&1".to_vec()), 0..8)
+    let written = [
+        "", "a", "a=", "a&a", "a=&a", "a=1", "b=1&a", "a=1&b", "\0", "a\0", "a\x01",
+    ];
+    let any = prop::collection::vec(select(b"ab=&1\0\x01\x02".to_vec()), 0..8);
+    prop_oneof![any, select(written.to_vec()).prop_map(Into::into)]
 }
 
 fn lines() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
@@ -184,11 +201,14 @@ fn lines() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         "cookie",
         "Cookie",
         "authorization",
+        "origin",
         "user-agent",
         "x-probe",
     ];
     let cookie = "[ab=; ]{0,6}".prop_map(String::into_bytes);
-    let value = prop_oneof![bytes(), cookie];
+    // What the encoding of another line could look like.
+    let line = Just(b"\x03x-a".to_vec());
+    let value = prop_oneof![2 => bytes(), 2 => cookie, 1 => line];
     prop::collection::vec((select(names.to_vec()), value), 0..4)
 }
 
@@ -252,7 +272,7 @@ pub(crate) fn inputs() -> impl Strategy<Value = Inputs> {
     let named = select(vec![
         &[][..],
         &["x-a"][..],
-        &["accept", "authorization", "x-a"][..],
+        &["accept", "authorization", "origin", "x-a"][..],
     ]);
     let cookies = select(vec![&[][..], &["a"][..], &["", "a", "b"][..]]);
     (only, ignore, secret, named, any::<bool>(), cookies).prop_map(

@@ -1,5 +1,6 @@
 """What needs `await`: hooks, key functions and custom storages around an exchange, and the drop after a call."""
 
+import asyncio
 import inspect
 import logging
 import re
@@ -74,15 +75,23 @@ class Responder:
 
         async def record(message: Message) -> None:
             messages, whole = recorder.observe(message)
-            if whole is not None:
+            if whole is not None and not _is_cancelled():
                 await self._keep(exchange, whole, request)
             for outgoing in messages:
                 await sender(outgoing)
 
-        if exchange.drops:
-            await self.drop_after(exchange.scope, receive, sender, exchange.route, exchange.parameters, record)
-        else:
-            await self._app(exchange.scope, receive, record)
+        try:
+            if exchange.drops:
+                await self.drop_after(exchange.scope, receive, sender, exchange.route, exchange.parameters, record)
+            else:
+                await self._app(exchange.scope, receive, record)
+        except Exception:
+            await _release(recorder, sender)
+            raise
+        whole = recorder.complete()
+        if whole is not None:
+            await self._keep(exchange, whole, request)
+        await _release(recorder, sender)
 
     async def drop_after(
         self,
@@ -107,10 +116,9 @@ class Responder:
 
         async def drop_first(message: Message) -> None:
             nonlocal sets_then
-            if message["type"] == "http.response.start" and not applying:
-                applying.extend(
-                    config.filled(dict(parameters)) for config in configs if _drops_on(config, message["status"])
-                )
+            status = _status_of(message)
+            if status is not None and not applying:
+                applying.extend(config.filled(dict(parameters)) for config in configs if _drops_on(config, status))
                 sets_then = self._sets
                 await self._drop_in_storage(applying)
             await sender(message)
@@ -238,6 +246,30 @@ class _Watched(BaseStorage):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _is_cancelled() -> bool:
+    """Whether this call is being cancelled: an application may then end its answer early, as if it were whole."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        return False
+    return task is not None and task.cancelling() > 0
+
+
+async def _release(recorder: _core.ExchangeRecorder, send: Send) -> None:
+    """Send the start message that is still held back: the application ended, or raised, without a body for it."""
+    held = recorder.release()
+    if held is not None:
+        await send(held)
+
+
+def _status_of(message: Any) -> int | None:
+    """The status of a message that starts a response."""
+    if not isinstance(message, Mapping) or message.get("type") != "http.response.start":
+        return None
+    status = message.get("status")
+    return status if isinstance(status, int) else None
 
 
 def _drops_on(config: Any, status: int) -> bool:

@@ -1,13 +1,15 @@
 //! The clock that hosts hand to the core.
 
+use coarsetime::Instant;
 use fast_cache_core::time::Timestamp;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Where a host takes its timestamps from.
 #[derive(Debug)]
 pub enum Clock {
-    /// The time of day when the process started, and from then on a clock that never goes back.
+    /// The time of day when the clock was made, and from then on a clock that never goes back. It is read from a few
+    /// milliseconds old memory, which is fine for ages in seconds and ten times cheaper than the exact time.
     System {
         /// The time of day at `since`.
         start: Timestamp,
@@ -38,7 +40,7 @@ impl Clock {
     /// The time now.
     pub fn now(&self) -> Timestamp {
         match self {
-            Self::System { start, since } => start.plus(since.elapsed()),
+            Self::System { start, since } => start.plus(since.elapsed().into()),
             Self::Manual(micros) => Timestamp::from_micros(micros.load(Ordering::Relaxed)),
         }
     }

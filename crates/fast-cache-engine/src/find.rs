@@ -1,7 +1,7 @@
 //! Finding the stored response for a request: by its key, and by what it says under `Vary`.
 
 use fast_cache_core::fields::Line;
-use fast_cache_core::key::{KeyRef, Secret, variant_key};
+use fast_cache_core::key::{Key, KeyRef, Secret, variant_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_store::{Content, Found, LocalStore};
 
@@ -23,6 +23,19 @@ pub fn find<R>(
     lines: &[Line<'_>],
     buffer: &mut Vec<u8>,
 ) -> Finding<R> {
+    find_selecting(store, key, |primary, names| {
+        Some(variant_key(primary, names, secret, lines, buffer).to_owned())
+    })
+}
+
+/// The same for a host that reads header lines only where it must: `select` makes the key of the variant from the
+/// primary key and the names of the headers that select.
+#[inline]
+pub fn find_selecting<R>(
+    store: &(impl LocalStore<R> + ?Sized),
+    key: KeyRef<'_>,
+    select: impl FnOnce(&[u8], &[Box<str>]) -> Option<Key>,
+) -> Finding<R> {
     let Some(primary) = store.get(key) else {
         return Finding {
             found: None,
@@ -35,9 +48,8 @@ pub fn find<R>(
             absent: Reason::Absent,
         };
     };
-    let key = variant_key(key.bytes, &variants.names, secret, lines, buffer);
-    let found = store
-        .get(key)
+    let found = select(key.bytes, &variants.names)
+        .and_then(|variant| store.get(variant.borrow()))
         .filter(|found| found.entry.response().is_some());
     Finding {
         found,

@@ -7,48 +7,93 @@ use fast_cache_core::fields::cache_status::{self, CacheName, Forward};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::conditional::stands_in_not_modified;
 use fast_cache_core::stored::Stored;
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
-const MEMO: usize = 1024;
+/// Places in the memo of header lists.
+const PLACES: usize = 256;
 
-/// The header lines that every answer gets, made once per value.
+/// Makes the header lines that the cache adds.
 pub(crate) struct StatusLines {
     name: CacheName,
-    ages: Box<[PyOnceLock<Py<PyTuple>>]>,
-    ttls: Box<[PyOnceLock<Py<PyTuple>>]>,
+    /// The header lines of recent answers, by response: they change once a second.
+    memo: Box<[Mutex<Option<Remembered>>]>,
+}
+
+/// All header lines of a stored response as they went out at one age.
+struct Remembered {
+    /// The lines that are stored; they are kept alive, so that no other response's can be taken for them.
+    kept: Py<PyTuple>,
+    age: u64,
+    ttl: u64,
+    all: Py<PyTuple>,
 }
 
 impl StatusLines {
     /// For a cache of this name.
     pub(crate) fn new(name: CacheName) -> Self {
-        let memo = || (0..MEMO).map(|_| PyOnceLock::new()).collect();
         Self {
             name,
-            ages: memo(),
-            ttls: memo(),
+            memo: (0..PLACES).map(|_| Mutex::new(None)).collect(),
         }
     }
 
-    /// `age: seconds`
-    fn age<'py>(&self, py: Python<'py>, seconds: u64) -> PyResult<Bound<'py, PyTuple>> {
-        // RFC 9111 §1.2.2: a number that is too large is sent as 2^31.
-        let make = || line(py, b"age", seconds.min(1 << 31).to_string().as_bytes());
-        memoised(py, &self.ages, seconds, make)
+    /// All header lines of an answer: those that are stored, and what is said of this answer.
+    fn all<'py>(
+        &self,
+        kept: &Bound<'py, PyTuple>,
+        age: u64,
+        ttl: u64,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let py = kept.py();
+        // Objects are aligned, so the low bits tell nothing.
+        let place = &self.memo[(kept.as_ptr() as usize >> 4) % PLACES];
+        // Never waits: without the memo the lines are made anew.
+        let Some(mut place) = place.try_lock() else {
+            return Ok(self.make(kept, age, ttl)?.to_list());
+        };
+        if let Some(known) = &*place
+            && known.kept.is(kept)
+            && (known.age, known.ttl) == (age, ttl)
+        {
+            return Ok(known.all.bind(py).to_list());
+        }
+        let all = self.make(kept, age, ttl)?;
+        let list = all.to_list();
+        *place = Some(Remembered {
+            kept: kept.clone().unbind(),
+            age,
+            ttl,
+            all: all.unbind(),
+        });
+        Ok(list)
     }
 
-    /// `cache-status: name; hit; ttl=seconds`
-    fn hit<'py>(&self, py: Python<'py>, ttl: u64) -> PyResult<Bound<'py, PyTuple>> {
-        memoised(py, &self.ttls, ttl, || {
-            let mut value = Vec::with_capacity(40);
-            cache_status::hit(
-                &mut value,
-                &self.name,
-                i64::try_from(ttl).unwrap_or(i64::MAX),
-            );
-            line(py, b"cache-status", &value)
-        })
+    #[cold]
+    fn make<'py>(
+        &self,
+        kept: &Bound<'py, PyTuple>,
+        age: u64,
+        ttl: u64,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let py = kept.py();
+        let mut status = Vec::with_capacity(40);
+        cache_status::hit(
+            &mut status,
+            &self.name,
+            i64::try_from(ttl).unwrap_or(i64::MAX),
+        );
+        // RFC 9111 §1.2.2: a number that is too large is sent as 2^31.
+        let age = age.min(1 << 31).to_string();
+        let ours = [
+            self.outcome(py, Outcome::Hit)?,
+            line(py, b"age", age.as_bytes())?,
+            line(py, b"cache-status", &status)?,
+        ];
+        let ours = ours.into_iter().map(Bound::into_any);
+        PyTuple::new(py, kept.iter().chain(ours).collect::<Vec<_>>())
     }
 
     /// `cache-status: name; fwd=…`
@@ -68,32 +113,19 @@ impl StatusLines {
     }
 
     /// `x-cache-status: WORD`
+    #[allow(clippy::unused_self, reason = "a line of this cache like the others")]
     pub(crate) fn outcome<'py>(
         &self,
         py: Python<'py>,
         outcome: Outcome,
     ) -> PyResult<Bound<'py, PyTuple>> {
         static LINES: [PyOnceLock<Py<PyTuple>>; 5] = [const { PyOnceLock::new() }; 5];
-        memoised(py, &LINES, outcome as u64, || {
-            line(py, b"x-cache-status", outcome.word().as_bytes())
-        })
+        let make = || line(py, b"x-cache-status", outcome.word().as_bytes()).map(Bound::unbind);
+        Ok(LINES[outcome as usize]
+            .get_or_try_init(py, make)?
+            .bind(py)
+            .clone())
     }
-}
-
-fn memoised<'py>(
-    py: Python<'py>,
-    memo: &[PyOnceLock<Py<PyTuple>>],
-    number: u64,
-    make: impl FnOnce() -> PyResult<Bound<'py, PyTuple>>,
-) -> PyResult<Bound<'py, PyTuple>> {
-    let Some(cell) = usize::try_from(number)
-        .ok()
-        .and_then(|index| memo.get(index))
-    else {
-        return make();
-    };
-    cell.get_or_try_init(py, || make().map(Bound::unbind))
-        .map(|line| line.bind(py).clone())
 }
 
 fn line<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
@@ -109,38 +141,60 @@ pub(crate) fn messages<'py>(
 ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
     let representation = &stored.representation;
     let kept = representation.lines.bind(py);
-    let list = if serve.form == Form::NotModified {
+    let mut list = status_lines.all(kept, serve.age, serve.ttl)?;
+    if serve.form == Form::NotModified {
         let stands = |pair: &Bound<'py, PyAny>| {
             let name = pair
                 .get_item(0)
                 .and_then(|name| Ok(name.cast_into::<PyBytes>()?));
             name.is_ok_and(|name| stands_in_not_modified(name.as_bytes()))
         };
-        PyList::new(py, kept.iter().filter(stands).collect::<Vec<_>>())?
-    } else {
-        kept.to_list()
-    };
-    list.append(status_lines.outcome(py, Outcome::Hit)?)?;
-    list.append(status_lines.age(py, serve.age)?)?;
-    list.append(status_lines.hit(py, serve.ttl)?)?;
+        list = PyList::new(py, list.iter().filter(stands).collect::<Vec<_>>())?;
+    }
 
     let status = if serve.form == Form::NotModified {
         304
     } else {
         stored.status
     };
-    let start = PyDict::new(py);
-    start.set_item(names::type_(py), names::response_start(py))?;
-    start.set_item(names::status(py), status)?;
+    let start = start_of(py, status)?;
     start.set_item(names::headers(py), list)?;
-
-    let body = PyDict::new(py);
-    body.set_item(names::type_(py), names::response_body(py))?;
-    match serve.form {
-        Form::Full => body.set_item(names::body(py), representation.body.bind(py))?,
-        Form::WithoutBody | Form::NotModified => body.set_item(names::body(py), empty(py))?,
+    let body = body_template(py)?.copy()?;
+    if serve.form == Form::Full {
+        body.set_item(names::body(py), representation.body.bind(py))?;
     }
     Ok((start, body))
+}
+
+/// A fresh start message without headers; for 200, a copy of one that is made once.
+fn start_of(py: Python<'_>, status: u16) -> PyResult<Bound<'_, PyDict>> {
+    static OK: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let make = |status: u16| {
+        let start = PyDict::new(py);
+        start.set_item(names::type_(py), names::response_start(py))?;
+        start.set_item(names::status(py), status)?;
+        start.set_item(names::headers(py), py.None())?;
+        Ok::<_, PyErr>(start)
+    };
+    if status == 200 {
+        OK.get_or_try_init(py, || make(200).map(Bound::unbind))?
+            .bind(py)
+            .copy()
+    } else {
+        make(status)
+    }
+}
+
+/// A body message without a body.
+fn body_template(py: Python<'_>) -> PyResult<&Bound<'_, PyDict>> {
+    static TEMPLATE: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
+    let make = || {
+        let body = PyDict::new(py);
+        body.set_item(names::type_(py), names::response_body(py))?;
+        body.set_item(names::body(py), empty(py))?;
+        Ok::<_, PyErr>(body.unbind())
+    };
+    Ok(TEMPLATE.get_or_try_init(py, make)?.bind(py))
 }
 
 /// `b""`

@@ -1,6 +1,7 @@
 //! The analysed application: the route table and what each route asks for, read once from Python.
 
 use crate::drops::DropRule;
+use crate::overrides::Overrides;
 use crate::store::MemoryStore;
 use fast_cache_core::key::{Identity, inputs::Inputs};
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
@@ -11,7 +12,7 @@ use fast_cache_engine::observe::RouteCounters;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyList, PyString};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) template: Box<str>,
+    /// The names of its path parameters, from left to right.
+    pub(crate) parameters: Box<[Py<PyString>]>,
     pub(crate) endpoint: Option<Py<PyAny>>,
     /// What the framework puts into `scope["route"]`.
     pub(crate) scope_route: Option<Py<PyAny>>,
@@ -115,13 +118,14 @@ pub(crate) struct Application {
     pub(crate) table: Table,
     pub(crate) routes: Vec<Route>,
     pub(crate) has_configs: bool,
+    /// The application keeps telemetry of its own, which wants to know the route.
+    pub(crate) has_telemetry: bool,
     /// Something is mounted.
     pub(crate) has_mounts: bool,
     /// The `root_path` that the application will write into the scope, where it has not done so yet.
     pub(crate) root_path: Option<String>,
     watch: Vec<(Py<PyList>, usize)>,
-    owner: Option<Py<PyAny>>,
-    overrides: Option<(Py<PyDict>, usize)>,
+    overrides: Option<Overrides>,
 }
 
 #[pymethods]
@@ -191,6 +195,7 @@ impl Application {
                 } else {
                     Arc::default()
                 },
+                parameters: parameter_names(store.py(), &template, counted),
                 template: template.into(),
                 endpoint: some(endpoint),
                 scope_route: some(route),
@@ -199,21 +204,23 @@ impl Application {
                 distrusted: AtomicBool::new(false),
             });
         }
-        let overrides = owner.as_ref().and_then(|owner| current_overrides(owner));
+        let overrides = owner.as_ref().and_then(Overrides::of);
         Ok(Self {
             table: table.build(),
             has_configs: routes
                 .iter()
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),
             routes,
+            has_telemetry: owner
+                .as_ref()
+                .is_some_and(|owner| owner.hasattr("_native_telemetry").unwrap_or(false)),
             root_path,
             has_mounts,
             watch: watch
                 .iter()
                 .map(|list| (list.clone().unbind(), list.len()))
                 .collect(),
-            owner: owner.map(Bound::unbind),
-            overrides: overrides.map(|overrides| (overrides.clone().unbind(), overrides.len())),
+            overrides,
         })
     }
 
@@ -231,16 +238,9 @@ impl Application {
         {
             return true;
         }
-        let Some(owner) = &self.owner else {
-            return false;
-        };
-        match (current_overrides(owner.bind(py)), &self.overrides) {
-            (Some(now), Some((then, length))) => {
-                !now.is(then) || now.len() != *length || *length > 0 && thorough
-            }
-            (None, None) => false,
-            _ => true,
-        }
+        self.overrides
+            .as_ref()
+            .is_some_and(|overrides| overrides.have_changed(py))
     }
 
     /// The number of routes.
@@ -272,12 +272,11 @@ impl Application {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.owner)?;
         for (list, _) in &self.watch {
             visit.call(list)?;
         }
-        if let Some((overrides, _)) = &self.overrides {
-            visit.call(overrides)?;
+        if let Some(overrides) = &self.overrides {
+            overrides.traverse(visit)?;
         }
         for route in &self.routes {
             visit.call(&route.endpoint)?;
@@ -293,12 +292,17 @@ impl Application {
     }
 }
 
-fn current_overrides<'py>(owner: &Bound<'py, PyAny>) -> Option<Bound<'py, PyDict>> {
-    owner
-        .getattr(crate::names::dependency_overrides(owner.py()))
-        .ok()?
-        .cast_into()
-        .ok()
+/// The names of a template's parameters, interned; of a route that is never answered from here, none.
+fn parameter_names(py: Python<'_>, template: &str, counted: bool) -> Box<[Py<PyString>]> {
+    let parsed = if counted {
+        parse_template(template).ok()
+    } else {
+        None
+    };
+    let names = parsed.iter().flat_map(Template::parameters);
+    names
+        .map(|named| PyString::intern(py, &named.name).unbind())
+        .collect()
 }
 
 /// The labels by which the answers of each endpoint can be dropped, by the endpoint's address.

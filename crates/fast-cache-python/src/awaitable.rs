@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyType};
 #[pyclass(name = "SendMessages", module = "fast_cache_middleware._core")]
 pub(crate) struct SendMessages {
     send: Option<Py<PyAny>>,
-    messages: [Option<Py<PyDict>>; 2],
+    messages: [Option<Py<PyAny>>; 2],
     current: Option<Py<PyAny>>,
 }
 
@@ -30,7 +30,16 @@ impl SendMessages {
     ) -> Self {
         Self {
             send: Some(send),
-            messages: [first, second],
+            messages: [first.map(Py::into_any), second.map(Py::into_any)],
+            current: None,
+        }
+    }
+
+    /// Sends `first` and then `second`, whatever that is.
+    pub(crate) fn two(send: Py<PyAny>, first: Py<PyDict>, second: Py<PyAny>) -> Self {
+        Self {
+            send: Some(send),
+            messages: [Some(first.into_any()), Some(second)],
             current: None,
         }
     }
@@ -44,40 +53,75 @@ impl SendMessages {
         }
     }
 
-    fn next_message(&mut self) -> Option<Py<PyDict>> {
+    fn next_message(&mut self) -> Option<Py<PyAny>> {
         self.messages[0].take().or_else(|| self.messages[1].take())
     }
 
     /// Drives on with `value`. `Ok(Some(…))` is what an inner awaitable yields to the event loop.
-    fn drive(
+    pub(crate) fn drive(
         &mut self,
         py: Python<'_>,
         value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let mut value = value;
         loop {
-            let current = match self.current.take() {
-                Some(current) => current.into_bound(py),
-                None => {
-                    let Some(message) = self.next_message() else {
-                        self.send = None;
-                        return Ok(None);
-                    };
-                    let Some(send) = &self.send else {
-                        return Ok(None);
-                    };
-                    value = None;
-                    iterator_of(&send.bind(py).call1((message,))?)?
-                }
+            let current = if let Some(current) = self.current.take() {
+                current.into_bound(py)
+            } else {
+                let Some(message) = self.next_message() else {
+                    self.send = None;
+                    return Ok(None);
+                };
+                let Some(send) = &self.send else {
+                    return Ok(None);
+                };
+                value = None;
+                iterator_of(&call_with(send.bind(py), message.bind(py))?)?
             };
-            match resume(&current, value)? {
-                Some(yielded) => {
+            match resume(&current, value) {
+                Ok(Some(yielded)) => {
                     self.current = Some(current.unbind());
                     return Ok(Some(yielded));
                 }
-                None => value = None,
+                Ok(None) => value = None,
+                Err(error) => {
+                    self.messages = [None, None];
+                    return Err(error);
+                }
             }
         }
+    }
+
+    /// Raises an exception where this waits; what comes of it is as in [`Self::drive`].
+    pub(crate) fn throw_in(
+        &mut self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let Some(current) = self.current.take() else {
+            self.messages = [None, None];
+            return Err(raised(kind, value));
+        };
+        match throw_into(current.bind(py), kind, value) {
+            Ok(Some(yielded)) => {
+                self.current = Some(current);
+                Ok(Some(yielded))
+            }
+            // The inner awaitable took the exception and returned: go on with what is left to send.
+            Ok(None) => self.drive(py, None),
+            Err(error) => {
+                self.messages = [None, None];
+                Err(error)
+            }
+        }
+    }
+
+    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.send)?;
+        visit.call(&self.messages[0])?;
+        visit.call(&self.messages[1])?;
+        visit.call(&self.current)
     }
 }
 
@@ -108,42 +152,22 @@ impl SendMessages {
         value: Option<&Bound<'_, PyAny>>,
         traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Py<PyAny>> {
-        let Some(current) = self.current.take() else {
-            self.messages = [None, None];
-            return Err(raised(kind, value));
-        };
         let _ = traceback;
-        let error = raised(kind, value).into_value(py);
-        match current.bind(py).call_method1(names::throw(py), (error,)) {
-            Ok(yielded) => {
-                self.current = Some(current);
-                Ok(yielded.unbind())
-            }
-            // The inner awaitable took the exception and returned: go on with what is left to send.
-            Err(error) if error.is_instance_of::<PyStopIteration>(py) => self
-                .drive(py, None)?
-                .ok_or_else(|| PyStopIteration::new_err(())),
-            Err(error) => {
-                self.messages = [None, None];
-                Err(error)
-            }
-        }
+        self.throw_in(py, kind, value)?
+            .ok_or_else(|| PyStopIteration::new_err(()))
     }
 
-    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+    pub(crate) fn close(&mut self, py: Python<'_>) -> PyResult<()> {
         self.messages = [None, None];
         self.send = None;
         match self.current.take() {
-            Some(current) => current.bind(py).call_method0(names::close(py)).map(drop),
+            Some(current) => close(current.bind(py)),
             None => Ok(()),
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.send)?;
-        visit.call(&self.messages[0])?;
-        visit.call(&self.messages[1])?;
-        visit.call(&self.current)
+        self.traverse(visit)
     }
 
     fn __clear__(&mut self) {
@@ -153,8 +177,22 @@ impl SendMessages {
     }
 }
 
+/// `callable(argument)`, without a tuple in between.
+pub(crate) fn call_with<'py>(
+    callable: &Bound<'py, PyAny>,
+    argument: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let end: *mut ffi::PyObject = std::ptr::null_mut();
+    // SAFETY: all pointers are live for the call, and the arguments end with a null pointer; the result is a new
+    // reference, or null with an exception set.
+    unsafe {
+        let result = ffi::PyObject_CallFunctionObjArgs(callable.as_ptr(), argument.as_ptr(), end);
+        Bound::from_owned_ptr_or_err(callable.py(), result)
+    }
+}
+
 /// What drives an awaitable: a coroutine itself, anything else through `__await__`.
-fn iterator_of<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn iterator_of<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     static COROUTINE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let py = awaitable.py();
     if awaitable.is_exact_instance(COROUTINE.import(py, "types", "CoroutineType")?.as_any()) {
@@ -164,7 +202,7 @@ fn iterator_of<'py>(awaitable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
 }
 
 /// Resumes a coroutine or iterator; `None` when it has returned.
-fn resume(
+pub(crate) fn resume(
     iterator: &Bound<'_, PyAny>,
     value: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<Py<PyAny>>> {
@@ -185,8 +223,36 @@ fn resume(
     }
 }
 
+/// Raises an exception in a coroutine or iterator; `None` when it took it and returned. One that has no `throw` is
+/// closed, as `await` does it.
+pub(crate) fn throw_into(
+    iterator: &Bound<'_, PyAny>,
+    kind: &Bound<'_, PyAny>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<Py<PyAny>>> {
+    let py = iterator.py();
+    let error = raised(kind, value);
+    let Some(throw) = iterator.getattr_opt(names::throw(py))? else {
+        close(iterator)?;
+        return Err(error);
+    };
+    match call_with(&throw, error.into_value(py).bind(py).as_any()) {
+        Ok(yielded) => Ok(Some(yielded.unbind())),
+        Err(error) if error.is_instance_of::<PyStopIteration>(py) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Closes a coroutine or iterator; one that cannot be closed needs not.
+pub(crate) fn close(iterator: &Bound<'_, PyAny>) -> PyResult<()> {
+    match iterator.getattr_opt(names::close(iterator.py()))? {
+        Some(close) => close.call0().map(drop),
+        None => Ok(()),
+    }
+}
+
 /// The exception that `throw(kind, value)` raises.
-fn raised(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyErr {
+pub(crate) fn raised(kind: &Bound<'_, PyAny>, value: Option<&Bound<'_, PyAny>>) -> PyErr {
     match (kind.cast::<PyType>(), value) {
         (Ok(kind), Some(value)) if !value.is_none() => {
             if value.is_instance(kind).unwrap_or(false) {

@@ -59,7 +59,7 @@ impl Middleware {
 
     /// Puts an analysed application to use.
     fn adopt(&self, application: Py<Application>) -> PyResult<()> {
-        *self.installed()?.current.write() = Some(application);
+        self.installed()?.adopt(application);
         Ok(())
     }
 
@@ -106,15 +106,19 @@ impl Middleware {
         )
     }
 
+    /// `middleware(scope, receive, send)`; the arguments are taken as they come, to be passed on as they came.
+    #[pyo3(signature = (*arguments, **named))]
     fn __call__(
         &self,
         py: Python<'_>,
-        scope: Bound<'_, PyAny>,
-        receive: Bound<'_, PyAny>,
-        send: Bound<'_, PyAny>,
+        arguments: &Bound<'_, PyTuple>,
+        named: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let installed = self.installed()?;
-        let pass = || installed.app.call1(py, (&scope, &receive, &send));
+        let pass = || installed.app.call(py, arguments, named);
+        let Some([scope, receive, send]) = three(arguments, named) else {
+            return pass();
+        };
         let Ok(http) = scope.cast::<PyDict>() else {
             return pass();
         };
@@ -152,6 +156,7 @@ impl Middleware {
             application: &application,
             taken: &taken,
             scope: http,
+            target: &target,
             send: &send,
             root_path,
         };
@@ -170,7 +175,7 @@ impl Middleware {
         let Some(cached) = &taken.route.cached else {
             return visit.drop_after(&receive);
         };
-        match visit.answer(cached, &target, method)? {
+        match visit.answer(cached, method)? {
             Step::Answer(answer) => Ok(answer),
             Step::Forward(sender, scope, watched) => {
                 visit.forward(&scope, &receive, sender, watched)
@@ -190,6 +195,29 @@ impl Middleware {
             Some(current) => visit.call(&*current),
             None => Ok(()),
         }
+    }
+}
+
+/// Scope, receive and send, by position or by name; `None` where they are anything else.
+#[inline]
+fn three<'py>(
+    arguments: &Bound<'py, PyTuple>,
+    named: Option<&Bound<'py, PyDict>>,
+) -> Option<[Bound<'py, PyAny>; 3]> {
+    let mut found = ["scope", "receive", "send"].map(|_| None);
+    for (place, argument) in found.iter_mut().zip(arguments.iter_borrowed()) {
+        *place = Some(argument.to_owned());
+    }
+    if let Some(named) = named {
+        for (place, name) in found.iter_mut().zip(["scope", "receive", "send"]) {
+            if place.is_none() {
+                *place = named.get_item(name).ok()?;
+            }
+        }
+    }
+    match (found, arguments.len() + named.map_or(0, PyDictMethods::len)) {
+        ([Some(scope), Some(receive), Some(send)], 3) => Some([scope, receive, send]),
+        _ => None,
     }
 }
 

@@ -418,11 +418,12 @@ impl Exchange {
         let decided = self.with_lookup(py, |lookup, _, _, _| {
             Ok(lookup.decide(stored, Reason::Absent, now))
         })?;
-        let route = &self.application.get().routes[self.route];
+        let application = self.application.get();
+        let route = &application.routes[self.route];
         match (decided, stored) {
             (Ok(Decision::Serve(serve)), Some((stored, _))) => {
                 let (start, body) = messages(py, &self.status_lines, stored, serve)?;
-                note_route(self.scope.bind(py), route, &self.host, || {
+                note_route(self.scope.bind(py), application, route, &self.host, || {
                     Ok(self.path_params.bind(py).clone())
                 })?;
                 route.counters.outcome(Outcome::Hit);
@@ -526,6 +527,18 @@ impl ExchangeRecorder {
         self.received.note(message);
     }
 
+    /// The application's call has ended well: the whole answer, if only that tells that it is whole.
+    fn complete(&self, py: Python<'_>) -> Option<Answer> {
+        let mut recorder = self.recorder.try_lock()?;
+        recorder.complete(py);
+        whole_answer(&mut recorder, py)
+    }
+
+    /// The start message that is still held back, if one is: the application's call has ended.
+    fn release(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.recorder.try_lock()?.release(py)
+    }
+
     /// Takes a message: the messages that go out for it, and the whole answer once there is one to keep.
     fn observe<'py>(
         &self,
@@ -540,21 +553,26 @@ impl ExchangeRecorder {
             Outgoing::Nothing => PyList::empty(py),
             Outgoing::AsItCame => PyList::new(py, [message])?,
             Outgoing::One(message) => PyList::new(py, [message])?,
-            Outgoing::Two(first, second) => PyList::new(py, [first, second])?,
+            Outgoing::Two(first, second) => PyList::new(py, [first.into_any(), second])?,
         };
-        let answer = recorder.finished.take().map(|finished| Answer {
-            written: metadata::write(&finished),
-            status: finished.stored.status,
-            headers: finished.stored.representation.lines.clone_ref(py),
-            body: finished.stored.representation.body.clone_ref(py),
-            lifetime: finished.stored.lifetime.as_secs_f64(),
-            storage_key: metadata::storage_key(&finished.storage_key),
-            path: recorder.path().into(),
-            store: recorder.store(py),
-            finished: Mutex::new(Some(finished)),
-        });
+        let answer = whole_answer(&mut recorder, py);
         Ok((out, answer))
     }
+}
+
+/// What the recorder has ready to be kept.
+fn whole_answer(recorder: &mut Recorder, py: Python<'_>) -> Option<Answer> {
+    recorder.finished.take().map(|finished| Answer {
+        written: metadata::write(&finished),
+        status: finished.stored.status,
+        headers: finished.stored.representation.lines.clone_ref(py),
+        body: finished.stored.representation.body.clone_ref(py),
+        lifetime: finished.stored.lifetime.as_secs_f64(),
+        storage_key: metadata::storage_key(&finished.storage_key),
+        path: recorder.path().into(),
+        store: recorder.store(py),
+        finished: Mutex::new(Some(finished)),
+    })
 }
 
 /// A whole answer that is to be kept.

@@ -12,7 +12,7 @@
 //! | `receive` | what the application learns that bars its answer from being kept |
 //! | `strict` | hiding what the key does not hold |
 //! | `answer`, `representation` | a stored response and the messages made from it |
-//! | `awaitable` | awaitables without a Python frame |
+//! | `awaitable`, `following` | awaitables without a Python frame |
 //! | `metadata` | what a custom storage keeps beside a response |
 //! | `explain` | what would be done with a request |
 //! | `exchange` | the same exchange, driven by Python where hooks have a say |
@@ -30,9 +30,11 @@ mod call;
 mod drops;
 mod exchange;
 mod explain;
+mod following;
 mod lines;
 mod metadata;
 mod names;
+mod overrides;
 mod parameters;
 mod receive;
 mod recorder;

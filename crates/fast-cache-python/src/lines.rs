@@ -3,7 +3,7 @@
 use fast_cache_core::fields::Line;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyTuple};
 use smallvec::SmallVec;
 
 /// Header lines on the stack; more than this many go to the heap.
@@ -14,28 +14,28 @@ pub(crate) type LineBuffer<'a> = SmallVec<[Line<'a>; 24]>;
 pub(crate) struct HeaderLines<'py>(Bound<'py, PyTuple>);
 
 impl<'py> HeaderLines<'py> {
-    /// Takes a snapshot of any iterable of pairs of `bytes`; `None` if it is not one.
+    /// Takes a snapshot of any iterable of pairs of `bytes`; `None` if it is not one, or can be read only once.
     pub(crate) fn from_any(headers: &Bound<'py, PyAny>) -> Option<Self> {
-        let tuple = if let Ok(list) = headers.cast_exact::<PyList>() {
-            list.to_tuple()
-        } else if let Ok(tuple) = headers.cast_exact::<PyTuple>() {
-            tuple.clone()
-        } else {
-            PyTuple::new(
-                headers.py(),
-                headers
-                    .try_iter()
-                    .ok()?
-                    .collect::<PyResult<Vec<_>>>()
-                    .ok()?,
-            )
-            .ok()?
-        };
+        let tuple = Self::unchecked(headers)?;
         if tuple.iter_borrowed().all(|pair| is_pair(&pair)) {
             return Some(Self(tuple));
         }
         let pairs: Option<Vec<_>> = tuple.iter_borrowed().map(|pair| as_pair(&pair)).collect();
         PyTuple::new(headers.py(), pairs?).ok().map(Self)
+    }
+
+    fn unchecked(headers: &Bound<'py, PyAny>) -> Option<Bound<'py, PyTuple>> {
+        if let Ok(list) = headers.cast_exact::<PyList>() {
+            return Some(list.to_tuple());
+        }
+        if let Ok(tuple) = headers.cast_exact::<PyTuple>() {
+            return Some(tuple.clone());
+        }
+        if is_one_shot(headers) {
+            return None;
+        }
+        let items = headers.try_iter().ok()?.collect::<PyResult<Vec<_>>>();
+        PyTuple::new(headers.py(), items.ok()?).ok()
     }
 
     /// A snapshot taken before.
@@ -64,34 +64,107 @@ impl<'py> HeaderLines<'py> {
     }
 }
 
+/// Those lines of a header list whose names matter. No others are read further than their names.
+#[derive(Debug)]
+pub(crate) struct MatteringLines<'py>(SmallVec<[Bound<'py, PyTuple>; 8]>);
+
+impl<'py> MatteringLines<'py> {
+    /// Picks lines out of a list of pairs of `bytes`; `None` if it is not one.
+    #[inline]
+    pub(crate) fn pick(
+        headers: &Bound<'py, PyAny>,
+        matters: impl Fn(&[u8]) -> bool,
+    ) -> Option<Self> {
+        let Ok(list) = headers.cast_exact::<PyList>() else {
+            return Self::pick_from_any(headers, matters);
+        };
+        let mut picked = SmallVec::new();
+        let mut index = 0;
+        // SAFETY: the list is live, and as nothing in the loop runs Python code, its length stays what it is. An item is
+        // borrowed from the list only until its name was looked at; one that matters is then owned.
+        unsafe {
+            let length = ffi::PyList_Size(list.as_ptr());
+            while index < length {
+                let pair = ffi::PyList_GetItem(list.as_ptr(), index);
+                if ffi::PyTuple_CheckExact(pair) == 0 || ffi::PyTuple_Size(pair) != 2 {
+                    return Self::pick_from_any(headers, matters);
+                }
+                let name = ffi::PyTuple_GetItem(pair, 0);
+                if ffi::PyBytes_CheckExact(name) == 0 {
+                    return Self::pick_from_any(headers, matters);
+                }
+                if matters(bytes_of(name)) {
+                    if ffi::PyBytes_CheckExact(ffi::PyTuple_GetItem(pair, 1)) == 0 {
+                        return Self::pick_from_any(headers, matters);
+                    }
+                    let pair = Bound::from_borrowed_ptr(headers.py(), pair);
+                    picked.push(pair.cast_into_unchecked());
+                }
+                index += 1;
+            }
+        }
+        Some(Self(picked))
+    }
+
+    #[cold]
+    fn pick_from_any(headers: &Bound<'py, PyAny>, matters: impl Fn(&[u8]) -> bool) -> Option<Self> {
+        let all = HeaderLines::from_any(headers)?;
+        let pairs = all.pairs().iter().zip(all.lines());
+        let picked = pairs.filter(|(_, line)| matters(line.name));
+        let picked = picked.map(|(pair, _)| pair.cast_into().ok());
+        picked.collect::<Option<_>>().map(Self)
+    }
+
+    /// The lines, in order.
+    pub(crate) fn lines(&self) -> SmallVec<[Line<'_>; 8]> {
+        let mut lines = SmallVec::new();
+        for pair in &self.0 {
+            // SAFETY: `pick` made sure that the pair is a tuple of two `bytes`; both are immutable, and `self` keeps
+            // them alive for as long as the line is borrowed.
+            unsafe {
+                let name = ffi::PyTuple_GetItem(pair.as_ptr(), 0);
+                let value = ffi::PyTuple_GetItem(pair.as_ptr(), 1);
+                lines.push(Line::new(bytes_of(name), bytes_of(value)));
+            }
+        }
+        lines
+    }
+}
+
 /// The bytes of a `bytes` object.
 ///
 /// # Safety
 ///
 /// `object` must be a `bytes` that outlives `'a`.
 unsafe fn bytes_of<'a>(object: *mut ffi::PyObject) -> &'a [u8] {
-    // SAFETY: the caller's promise; neither call fails on a `bytes`.
+    let mut start = std::ptr::null_mut();
+    let mut length = 0;
+    // SAFETY: the caller's promise; the call cannot fail on a `bytes`, and fills in both.
     unsafe {
-        let start = ffi::PyBytes_AsString(object).cast::<u8>();
-        let length = ffi::PyBytes_Size(object);
-        std::slice::from_raw_parts(start, length.unsigned_abs())
+        ffi::PyBytes_AsStringAndSize(object, &raw mut start, &raw mut length);
+        std::slice::from_raw_parts(start.cast::<u8>(), length.unsigned_abs())
     }
 }
 
+#[inline]
 fn is_pair(pair: &Bound<'_, PyAny>) -> bool {
-    let Ok(pair) = pair.cast_exact::<PyTuple>() else {
-        return false;
-    };
-    pair.len() == 2
-        && pair
-            .iter_borrowed()
-            .all(|part| part.is_exact_instance_of::<PyBytes>())
+    // SAFETY: the checks read the type of a live object; the items are borrowed from a tuple of that length.
+    unsafe {
+        let pair = pair.as_ptr();
+        ffi::PyTuple_CheckExact(pair) != 0
+            && ffi::PyTuple_Size(pair) == 2
+            && ffi::PyBytes_CheckExact(ffi::PyTuple_GetItem(pair, 0)) != 0
+            && ffi::PyBytes_CheckExact(ffi::PyTuple_GetItem(pair, 1)) != 0
+    }
 }
 
 /// Any sequence of two byte strings as a tuple of two `bytes`.
 fn as_pair<'py>(pair: &Bound<'py, PyAny>) -> Option<Bound<'py, PyTuple>> {
     if is_pair(pair) {
         return pair.clone().cast_into().ok();
+    }
+    if is_one_shot(pair) {
+        return None;
     }
     let parts = pair.try_iter().ok()?.collect::<PyResult<Vec<_>>>().ok()?;
     let [name, value] = parts.as_slice() else {
@@ -102,14 +175,21 @@ fn as_pair<'py>(pair: &Bound<'py, PyAny>) -> Option<Bound<'py, PyTuple>> {
     PyTuple::new(pair.py(), [name, value]).ok()
 }
 
+/// Whether reading an iterable uses it up: then it is left to whoever it was meant for.
+pub(crate) fn is_one_shot(iterable: &Bound<'_, PyAny>) -> bool {
+    // SAFETY: the check reads the type of a live object.
+    unsafe { ffi::PyIter_Check(iterable.as_ptr()) != 0 }
+}
+
 /// `bytes`, `bytearray` or `memoryview` as `bytes`.
 pub(crate) fn as_bytes<'py>(value: &Bound<'py, PyAny>) -> Option<Bound<'py, PyBytes>> {
     if let Ok(bytes) = value.cast_exact::<PyBytes>() {
         return Some(bytes.clone());
     }
-    if value.is_instance_of::<pyo3::types::PyString>()
-        || value.is_instance_of::<pyo3::types::PyInt>()
-    {
+    let has_bytes = value.is_instance_of::<PyBytes>()
+        || value.is_instance_of::<PyByteArray>()
+        || value.is_instance_of::<PyMemoryView>();
+    if !has_bytes {
         return None;
     }
     // SAFETY: `PyBytes_FromObject` gives a new reference or null with an exception set, which is taken below.

@@ -3,7 +3,7 @@
 use fast_cache_core::route::{Captures, Convertor};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFloat, PyInt, PyType};
+use pyo3::types::{PyDict, PyFloat, PyInt, PyString, PyType};
 
 pub(crate) enum Parameters<'a> {
     /// Slices of the path.
@@ -45,14 +45,18 @@ impl Parameters<'_> {
     }
 
     /// All parameters, converted as the router would.
-    pub(crate) fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+    /// `names` are the names of the captured ones, from left to right.
+    pub(crate) fn to_dict<'py>(
+        &self,
+        py: Python<'py>,
+        names: &[Py<PyString>],
+    ) -> PyResult<Bound<'py, PyDict>> {
         let captures = match self {
             Self::Captured(captures) => captures,
             Self::Asked(values, _) => return values.bind(py).copy(),
         };
         let values = PyDict::new(py);
-        for (parameter, text) in captures.iter() {
-            let name = pyo3::types::PyString::intern(py, &parameter.name);
+        for ((parameter, text), name) in captures.iter().zip(names) {
             match parameter.convertor {
                 Convertor::Str | Convertor::Path => values.set_item(name, text)?,
                 Convertor::Int => match text.parse::<u64>() {
@@ -60,7 +64,7 @@ impl Parameters<'_> {
                     Err(_) => values.set_item(name, py.get_type::<PyInt>().call1((text,))?)?,
                 },
                 Convertor::Float => {
-                    values.set_item(name, py.get_type::<PyFloat>().call1((text,))?)?
+                    values.set_item(name, py.get_type::<PyFloat>().call1((text,))?)?;
                 }
                 Convertor::Uuid => values.set_item(name, uuid_type(py)?.call1((text,))?)?,
             }

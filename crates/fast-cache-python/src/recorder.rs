@@ -4,7 +4,7 @@
 use crate::answer::{StatusLines, empty};
 use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
-use crate::lines::{HeaderLines, as_bytes};
+use crate::lines::{HeaderLines, as_bytes, is_one_shot};
 use crate::names;
 use crate::receive::Received;
 use crate::representation::{Representation, body_weight, kept_lines};
@@ -19,6 +19,7 @@ use fast_cache_core::stored::Stored;
 use fast_cache_engine::commit::{Commit, commit, union};
 use fast_cache_store::{Content, LocalStore, Put, Variants};
 use parking_lot::Mutex;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -53,6 +54,9 @@ enum State {
     Waiting(Option<(Fetch, Key)>),
     /// Being recorded.
     Recording(Box<InProgress>),
+    /// The body has ended, but only the end of the application's call tells whether it was whole: no length was
+    /// announced, and middlewares end the body of a stream that failed before they raise.
+    Ended(Box<InProgress>),
     /// Passed on and not kept.
     Passing,
 }
@@ -78,8 +82,8 @@ pub(crate) enum Outgoing {
     AsItCame,
     /// Another message instead.
     One(Py<PyDict>),
-    /// Two messages.
-    Two(Py<PyDict>, Py<PyDict>),
+    /// A start message, and another one after it.
+    Two(Py<PyDict>, Py<PyAny>),
 }
 
 /// What a custom storage is to keep.
@@ -129,7 +133,7 @@ impl Recorder {
                 }
             }
             State::Recording(progress) => progress.refused = Some(reason),
-            State::Passing => {}
+            State::Ended(_) | State::Passing => {}
         }
     }
 
@@ -149,7 +153,7 @@ impl Recorder {
     fn observe(&mut self, message: &Bound<'_, PyAny>) -> Outgoing {
         let py = message.py();
         let Ok(message) = message.cast::<PyDict>() else {
-            return self.give_up(py, Outgoing::AsItCame, None);
+            return self.give_up(py, message);
         };
         let kind = message.get_item(names::type_(py)).ok().flatten();
         let is = |name: &Bound<'_, PyAny>| {
@@ -174,40 +178,70 @@ impl Recorder {
                 .is_some_and(|kind| kind.eq(name).unwrap_or(false))
         });
         if harmless {
-            Outgoing::AsItCame
+            self.after_held(py, message)
         } else {
-            self.give_up(py, Outgoing::AsItCame, Some(message))
+            self.give_up(py, message)
         }
+    }
+
+    /// The application's call has ended well: a body that has ended by then is whole.
+    pub(crate) fn complete(&mut self, py: Python<'_>) {
+        match std::mem::replace(&mut self.state, State::Passing) {
+            State::Ended(progress) => {
+                // Nobody waits for the entity tag, or for why it was not kept.
+                let _ = self.finish(py, *progress);
+            }
+            other => self.state = other,
+        }
+    }
+
+    /// The start message that is held back, if there is one: the application's call has ended without a body for it.
+    pub(crate) fn release(&mut self, py: Python<'_>) -> Option<Py<PyDict>> {
+        let State::Recording(progress) = std::mem::replace(&mut self.state, State::Passing) else {
+            return None;
+        };
+        let held = progress.held?;
+        let start = self.start_message(py, held.bind(py), None, Err(Reason::Incomplete));
+        Some(start.unwrap_or(held))
+    }
+
+    /// A message that leaves the recording as it is. A start message that was held back goes out before it.
+    fn after_held(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Outgoing {
+        let State::Recording(progress) = &mut self.state else {
+            return Outgoing::AsItCame;
+        };
+        let Some(held) = progress.held.take() else {
+            return Outgoing::AsItCame;
+        };
+        let start = self.start_message(py, held.bind(py), None, Ok(()));
+        Outgoing::Two(start.unwrap_or(held), message.clone().into_any().unbind())
     }
 
     /// Stops recording. A start message that was held back goes out before `message`.
-    fn give_up(
-        &mut self,
-        py: Python<'_>,
-        outgoing: Outgoing,
-        message: Option<&Bound<'_, PyDict>>,
-    ) -> Outgoing {
+    fn give_up(&mut self, py: Python<'_>, message: &Bound<'_, PyAny>) -> Outgoing {
         let before = std::mem::replace(&mut self.state, State::Passing);
         let State::Recording(progress) = before else {
-            return outgoing;
+            return Outgoing::AsItCame;
         };
-        match (progress.held, message) {
-            (Some(held), Some(message)) => {
-                let reason = progress.refused.unwrap_or(Reason::Unrepeatable);
-                let start = self.start_message(py, held.bind(py), None, Err(reason));
-                Outgoing::Two(start.unwrap_or(held), message.clone().unbind())
-            }
-            _ => outgoing,
-        }
+        let Some(held) = progress.held else {
+            return Outgoing::AsItCame;
+        };
+        let reason = progress.refused.unwrap_or(Reason::Unrepeatable);
+        let start = self.start_message(py, held.bind(py), None, Err(reason));
+        Outgoing::Two(start.unwrap_or(held), message.clone().unbind())
     }
 
     fn on_start(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Outgoing {
-        self.mirror_scope(py);
         let kept = match std::mem::replace(&mut self.state, State::Passing) {
             State::Waiting(Some((fetch, key))) => self.judge(py, message, fetch, key),
             State::Waiting(None) => Err(self.errand.reason),
-            State::Recording(_) | State::Passing => return Outgoing::AsItCame,
+            // A second start: nobody can tell which of them counts.
+            recording => {
+                self.state = recording;
+                return self.give_up(py, message);
+            }
         };
+        self.mirror_scope(py);
         match kept {
             Ok(progress) => {
                 // Only a response that says how long it is, and so comes in one piece, is held back.
@@ -312,10 +346,10 @@ impl Recorder {
 
     fn on_body(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Outgoing {
         let State::Recording(progress) = &mut self.state else {
-            return Outgoing::AsItCame;
+            return self.give_up(py, message);
         };
         if progress.refused.is_some() {
-            return self.give_up(py, Outgoing::AsItCame, Some(message));
+            return self.give_up(py, message);
         }
         let body = match item(message, names::body(py)) {
             Some(body) => as_bytes(&body),
@@ -326,26 +360,24 @@ impl Recorder {
                 .map_or_else(|_| more.is_truthy().unwrap_or(true), PyBoolMethods::is_true)
         });
         let Some(body) = body else {
-            return self.give_up(py, Outgoing::AsItCame, Some(message));
+            return self.give_up(py, message);
         };
         if progress.recording.push(body.as_bytes().len()).is_err() {
-            return self.give_up(py, Outgoing::AsItCame, Some(message));
+            return self.give_up(py, message);
         }
         if !body.as_bytes().is_empty() || !more {
             progress.chunks.push(body.unbind());
         }
         if more {
-            let Some(held) = progress.held.take() else {
-                return Outgoing::AsItCame;
-            };
-            let start = self
-                .start_message(py, held.bind(py), None, Ok(()))
-                .unwrap_or(held);
-            return Outgoing::Two(start, message.clone().unbind());
+            return self.after_held(py, message);
         }
         let State::Recording(progress) = std::mem::replace(&mut self.state, State::Passing) else {
             return Outgoing::AsItCame;
         };
+        if progress.recording.announced_length().is_none() {
+            self.state = State::Ended(progress);
+            return Outgoing::AsItCame;
+        }
         let held = progress.held.as_ref().map(|held| held.clone_ref(py));
         let (etag, kept) = self.finish(py, *progress);
         match held {
@@ -354,7 +386,7 @@ impl Recorder {
                 let start = self
                     .start_message(py, held.bind(py), etag, kept)
                     .unwrap_or(held);
-                Outgoing::Two(start, message.clone().unbind())
+                Outgoing::Two(start, message.clone().into_any().unbind())
             }
         }
     }
@@ -492,6 +524,8 @@ impl Recorder {
         let list = match message.get_item(names::headers(py))? {
             Some(headers) => match headers.cast_exact::<PyList>() {
                 Ok(list) => list.get_slice(0, list.len()),
+                // An iterator can be read once, and that is the server's to do.
+                Err(_) if is_one_shot(&headers) => return Err(PyTypeError::new_err("an iterator")),
                 Err(_) => PyList::new(py, headers.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
             },
             None => PyList::empty(py),
@@ -570,6 +604,24 @@ impl RecordingSend {
             received: Received::default(),
         }
     }
+
+    /// Keeps nothing of what comes from now on.
+    pub(crate) fn refuse(&self, reason: Reason) {
+        self.received.refuse(reason);
+    }
+
+    /// The application's call has ended well.
+    pub(crate) fn complete(&self, py: Python<'_>) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.complete(py);
+        }
+    }
+
+    /// Sends the start message that is held back, if one is.
+    pub(crate) fn release(&self, py: Python<'_>) -> Option<SendMessages> {
+        let held = self.recorder.try_lock()?.release(py)?;
+        Some(SendMessages::new(self.send.clone_ref(py), Some(held), None))
+    }
 }
 
 #[pymethods]
@@ -587,8 +639,7 @@ impl RecordingSend {
             Outgoing::One(message) => self.send.call1(py, (message,)),
             Outgoing::Nothing => Ok(Py::new(py, SendMessages::nothing())?.into_any()),
             Outgoing::Two(first, second) => {
-                let messages =
-                    SendMessages::new(self.send.clone_ref(py), Some(first), Some(second));
+                let messages = SendMessages::two(self.send.clone_ref(py), first, second);
                 Ok(Py::new(py, messages)?.into_any())
             }
         }

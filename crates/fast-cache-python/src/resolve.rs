@@ -63,8 +63,15 @@ impl Installed {
             .host
             .call_method1(py, "analyse", (scope,))?
             .extract(py)?;
-        *self.current.write() = Some(application.clone_ref(py));
+        self.adopt(application.clone_ref(py));
         Ok(application)
+    }
+
+    /// Puts an analysed application to use.
+    pub(crate) fn adopt(&self, application: Py<Application>) {
+        let before = self.current.write().replace(application);
+        // Only now that nobody waits for the lock: what goes may run Python code.
+        drop(before);
     }
 
     /// The route that takes the request, if it has a configuration.

@@ -44,16 +44,15 @@ impl<'py> Target<'py> {
     }
 }
 
-/// The rest of a scope, for routes that are cached.
-pub(crate) struct Details<'py> {
+/// The rest of a scope but for its headers, for routes that are cached.
+pub(crate) struct Rest<'py> {
     scheme: Option<Bound<'py, PyString>>,
     raw_path: Option<Bound<'py, PyBytes>>,
     query: Option<Bound<'py, PyBytes>>,
-    pub(crate) headers: HeaderLines<'py>,
 }
 
-impl<'py> Details<'py> {
-    /// Reads the rest; `None` where something is malformed.
+impl<'py> Rest<'py> {
+    /// Reads it; `None` where something is malformed.
     pub(crate) fn read(scope: &Bound<'py, PyDict>) -> Option<Self> {
         let py = scope.py();
         let bytes = |name| match scope.get_item(name).ok()? {
@@ -68,7 +67,6 @@ impl<'py> Details<'py> {
             scheme,
             raw_path: bytes(names::raw_path(py))?,
             query: bytes(names::query_string(py))?,
-            headers: HeaderLines::from_any(&scope.get_item(names::headers(py)).ok()??)?,
         })
     }
 
@@ -97,4 +95,35 @@ impl<'py> Details<'py> {
             lines,
         })
     }
+}
+
+/// The rest of a scope with all of its headers.
+pub(crate) struct Details<'py> {
+    rest: Rest<'py>,
+    pub(crate) headers: HeaderLines<'py>,
+}
+
+impl<'py> Details<'py> {
+    /// Reads it; `None` where something is malformed.
+    pub(crate) fn read(scope: &Bound<'py, PyDict>) -> Option<Self> {
+        Some(Self {
+            rest: Rest::read(scope)?,
+            headers: HeaderLines::from_any(&headers_of(scope)?)?,
+        })
+    }
+
+    /// The request as the core sees it.
+    pub(crate) fn request<'a>(
+        &'a self,
+        target: &'a Target<'_>,
+        root_path: &'a str,
+        lines: &'a [Line<'a>],
+    ) -> Option<Request<'a>> {
+        self.rest.request(target, root_path, lines)
+    }
+}
+
+/// The headers of a scope as they stand in it.
+pub(crate) fn headers_of<'py>(scope: &Bound<'py, PyDict>) -> Option<Bound<'py, PyAny>> {
+    scope.get_item(names::headers(scope.py())).ok()?
 }

@@ -4,17 +4,19 @@ use crate::answer::messages;
 use crate::application::{Application, Cached, Route};
 use crate::awaitable::SendMessages;
 use crate::drops::DroppingSend;
+use crate::following::Following;
+use crate::lines::{HeaderLines, MatteringLines};
 use crate::names;
 use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Recorder, RecordingSend};
 use crate::resolve::{Installed, Taken};
-use crate::scope::{Details, Target};
-use fast_cache_core::exchange::{Decision, Outcome, begin};
-use fast_cache_core::key::build_key;
+use crate::scope::{Rest, Target, headers_of};
+use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
+use fast_cache_core::key::{build_key, variant_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::route_path;
 use fast_cache_core::rules::request::Noted;
-use fast_cache_engine::find::find;
+use fast_cache_engine::find::find_selecting;
 use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -43,29 +45,29 @@ pub(crate) struct Visit<'v, 'a, 'py> {
     pub(crate) application: &'v Py<Application>,
     pub(crate) taken: &'v Taken<'a>,
     pub(crate) scope: &'v Bound<'py, PyDict>,
+    pub(crate) target: &'v Target<'py>,
     pub(crate) send: &'v Bound<'py, PyAny>,
     pub(crate) root_path: &'v str,
 }
 
 impl<'py> Visit<'_, '_, 'py> {
     /// Answers from the cache, or says how to ask the application.
-    pub(crate) fn answer(
-        &self,
-        cached: &Cached,
-        target: &Target<'_>,
-        method: &str,
-    ) -> PyResult<Step<'py>> {
+    pub(crate) fn answer(&self, cached: &Cached, method: &str) -> PyResult<Step<'py>> {
         let py = self.py;
         let bypass = |reason| self.bypass(reason);
-        let Some(details) = Details::read(self.scope) else {
-            return bypass(Reason::MalformedRequest);
-        };
         let Some(identity) = cached.identity(method) else {
             return bypass(Reason::Method);
         };
-        let lines = details.headers.lines();
+        let (Some(rest), Some(headers)) = (Rest::read(self.scope), headers_of(self.scope)) else {
+            return bypass(Reason::MalformedRequest);
+        };
+        let mattering = MatteringLines::pick(&headers, |name| matters(&cached.inputs, name));
+        let Some(mattering) = mattering else {
+            return bypass(Reason::MalformedRequest);
+        };
+        let lines = mattering.lines();
         let noted = Noted::from_lines(&lines);
-        let Some(request) = details.request(target, self.root_path, &lines) else {
+        let Some(request) = rest.request(self.target, self.root_path, &lines) else {
             return bypass(Reason::MalformedRequest);
         };
         let parameter = |name: &str| self.taken.parameters.get(name);
@@ -90,7 +92,11 @@ impl<'py> Visit<'_, '_, 'py> {
             let mut absent = Reason::Absent;
             let mut found = None;
             if lookup.wants_stored() {
-                let finding = find(&store.store, key, &store.secret, &lines, variant);
+                let finding = find_selecting(&store.store, key, |primary, names| {
+                    let all = HeaderLines::from_any(&headers)?;
+                    let lines = all.lines();
+                    Some(variant_key(primary, names, &store.secret, &lines, variant).to_owned())
+                });
                 (found, absent) = (finding.found, finding.absent);
             }
             let stored = found
@@ -117,11 +123,14 @@ impl<'py> Visit<'_, '_, 'py> {
                         self.installed.analyse(py, self.scope)?;
                         return bypass(Reason::RouteMismatch);
                     }
+                    let Some(all) = HeaderLines::from_any(&headers) else {
+                        return bypass(Reason::MalformedRequest);
+                    };
                     let reason = forward.reason;
                     let outcome = Outcome::of_forward(reason);
-                    let mut errand = self.errand(reason, outcome, details.headers.pairs());
+                    let mut errand = self.errand(reason, outcome, all.pairs());
                     if cached.strict {
-                        crate::strict::hide(py, &mut errand, cached, &lines)?;
+                        crate::strict::hide(py, &mut errand, cached, &all.lines())?;
                     }
                     let scope = errand.scope.bind(py).clone();
                     let watched = is_worth_watching(&scope, cached);
@@ -175,16 +184,22 @@ impl<'py> Visit<'_, '_, 'py> {
     }
 
     fn route_path(&self) -> Box<str> {
-        let target = Target::read(self.scope);
-        let path = target.as_ref().and_then(|target| target.path());
-        path.map_or_else(Box::default, |path| route_path(path, self.root_path).into())
+        self.target
+            .path()
+            .map_or_else(Box::default, |path| route_path(path, self.root_path).into())
     }
 
     /// Leaves in the scope what the router would.
     fn note_route(&self) -> PyResult<()> {
-        note_route(self.scope, self.taken.route, &self.installed.host, || {
-            self.taken.parameters.to_dict(self.py)
+        let (application, route) = (self.application.get(), self.taken.route);
+        note_route(self.scope, application, route, &self.installed.host, || {
+            self.path_params()
         })
+    }
+
+    fn path_params(&self) -> PyResult<Bound<'py, PyDict>> {
+        let names = &self.taken.route.parameters;
+        self.taken.parameters.to_dict(self.py, names)
     }
 
     /// Calls the application; where the route drops as well, around it.
@@ -203,11 +218,15 @@ impl<'py> Visit<'_, '_, 'py> {
         } else {
             receive
         };
-        if self.taken.route.drops.is_empty() {
-            return self.installed.app.call1(self.py, (scope, receive, sender));
-        }
-        let sender = self.dropping(sender.unbind())?;
-        self.call_and_drop(scope, receive, sender)
+        let recording = sender.cast::<RecordingSend>()?.clone().unbind();
+        let call = if self.taken.route.drops.is_empty() {
+            self.installed.app.call1(self.py, (scope, receive, sender))
+        } else {
+            let sender = self.dropping(sender.unbind())?;
+            self.call_and_drop(scope, receive, sender)
+        }?;
+        let following = Following::new(call, recording);
+        Ok(Py::new(self.py, following)?.into_any())
     }
 
     pub(crate) fn drop_after(&self, receive: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
@@ -249,7 +268,7 @@ impl<'py> Visit<'_, '_, 'py> {
             self.scope.clone().unbind(),
             (
                 self.taken.parameters.to_texts(),
-                self.taken.parameters.to_dict(self.py)?.unbind(),
+                self.path_params()?.unbind(),
             ),
             self.root_path.to_owned(),
             self.installed.host.clone_ref(self.py),
@@ -266,6 +285,7 @@ impl<'py> Visit<'_, '_, 'py> {
 /// Leaves in the scope of a hit what the router would.
 pub(crate) fn note_route<'py>(
     scope: &Bound<'py, PyDict>,
+    application: &Application,
     route: &Route,
     host: &Py<PyAny>,
     path_params: impl FnOnce() -> PyResult<Bound<'py, PyDict>>,
@@ -279,7 +299,7 @@ pub(crate) fn note_route<'py>(
     if let Some(in_scope) = &route.scope_route {
         scope.set_item(names::route(py), in_scope)?;
     }
-    if scope.contains(names::telemetry(py))? {
+    if application.has_telemetry && scope.contains(names::telemetry(py))? {
         host.call_method1(py, "route_selected", (scope, &*route.template))?;
     }
     Ok(())

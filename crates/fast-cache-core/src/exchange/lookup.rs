@@ -2,12 +2,13 @@
 
 use super::fetch::Fetch;
 use crate::fields::Line;
+use crate::key::inputs::Inputs;
 use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::request::{Method, Request};
 use crate::rules::conditional::not_modified;
 use crate::rules::freshness::remaining;
-use crate::rules::request::{Noted, Permits, permits};
+use crate::rules::request::{Noted, Permits, is_noted, permits};
 use crate::stored::Stored;
 use crate::time::Timestamp;
 use std::time::Duration;
@@ -60,6 +61,13 @@ pub struct Forward {
     pub reason: Reason,
     only_shared: bool,
     head: bool,
+}
+
+/// Whether a header line of this name can bear on the lookup of a request. A host need read no others, unless the
+/// answers vary by more headers or the application is asked.
+#[inline]
+pub fn matters(inputs: &Inputs, name: &[u8]) -> bool {
+    is_noted(name) || inputs.holds_header(name)
 }
 
 /// Starts an exchange.

@@ -16,7 +16,7 @@ mod fetch;
 mod lookup;
 
 pub use fetch::{Fetch, Head, Record, Recording};
-pub use lookup::{Decision, Form, Forward, Lookup, Serve, begin};
+pub use lookup::{Decision, Form, Forward, Lookup, Serve, begin, matters};
 
 use crate::reason::Reason;
 

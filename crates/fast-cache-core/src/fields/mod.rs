@@ -29,7 +29,8 @@ impl<'a> Line<'a> {
 
     /// Whether this line's name is `name`, without regard to case. `name` is given in lower case.
     pub fn is(&self, name: &str) -> bool {
-        self.name.eq_ignore_ascii_case(name.as_bytes())
+        // Hosts hand names over in lower case, so that the first comparison nearly always tells.
+        self.name == name.as_bytes() || self.name.eq_ignore_ascii_case(name.as_bytes())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Which parts of a request join a route's key.
 
 use super::encode::{push_number, push_part};
+use crate::fields::Line;
 
 /// Which query parameters join the key.
 #[derive(Clone, Debug, Default)]
@@ -45,60 +46,58 @@ pub struct Inputs {
 /// Headers that clients, proxies and tracing vary freely and that an endpoint with the raw request is trusted not to
 /// shape a shared answer by. `Origin`, `Forwarded` and `X-Forwarded-Host`, `-Proto`, `-Port`, `-Prefix` are not among
 /// them. `Cookie`, `Authorization` and `Host` have rules of their own.
+#[inline]
 pub fn freely_varied(name: &[u8]) -> bool {
-    const PREFIXES: [&[u8]; 5] = [b"accept", b"sec-", b"if-", b"x-b3-", b"x-datadog-"];
-    const NAMES: [&[u8]; 47] = [
-        b"user-agent",
-        b"referer",
-        b"dnt",
-        b"connection",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"upgrade-insecure-requests",
-        b"cache-control",
-        b"pragma",
-        b"priority",
-        b"purpose",
-        b"save-data",
-        b"viewport-width",
-        b"dpr",
-        b"rtt",
-        b"downlink",
-        b"ect",
-        b"date",
-        b"via",
-        b"from",
-        b"cdn-loop",
-        b"cf-ray",
-        b"cf-connecting-ip",
-        b"traceparent",
-        b"tracestate",
-        b"baggage",
-        b"b3",
-        b"sentry-trace",
-        b"uber-trace-id",
-        b"x-request-id",
-        b"x-request-start",
-        b"x-correlation-id",
-        b"x-trace-id",
-        b"x-amzn-trace-id",
-        b"x-cloud-trace-context",
-        b"x-client-trace-id",
-        b"x-forwarded-for",
-        b"x-real-ip",
-        b"x-client-ip",
-        b"true-client-ip",
-        b"fastly-client-ip",
-        b"content-length",
-        b"range",
-        b"host",
-        b"cookie",
-        b"authorization",
-    ];
-    PREFIXES.iter().any(|prefix| {
-        name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix)
-    }) || NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
+    let Some(first) = name.first().map(u8::to_ascii_lowercase) else {
+        return false;
+    };
+    let starts = |prefix: &[u8]| {
+        name.starts_with(prefix)
+            || (name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix))
+    };
+    match first {
+        b'a' if starts(b"accept") => return true,
+        b's' if starts(b"sec-") => return true,
+        b'i' if starts(b"if-") => return true,
+        b'x' if starts(b"x-b3-") || starts(b"x-datadog-") => return true,
+        _ => {}
+    }
+    // By length, so that few names are compared.
+    let candidates: &[&[u8]] = match name.len() {
+        2 => &[b"te", b"b3"],
+        3 => &[b"dnt", b"dpr", b"rtt", b"ect", b"via"],
+        4 => &[b"host", b"date", b"from"],
+        5 => &[b"range"],
+        6 => &[b"cookie", b"pragma", b"cf-ray"],
+        7 => &[b"referer", b"purpose", b"baggage"],
+        8 => &[b"priority", b"downlink", b"cdn-loop"],
+        9 => &[b"save-data", b"x-real-ip"],
+        10 => &[
+            b"user-agent",
+            b"connection",
+            b"keep-alive",
+            b"tracestate",
+            b"x-trace-id",
+        ],
+        11 => &[b"traceparent", b"x-client-ip"],
+        12 => &[b"sentry-trace", b"x-request-id"],
+        13 => &[b"authorization", b"cache-control", b"uber-trace-id"],
+        14 => &[b"content-length", b"viewport-width", b"true-client-ip"],
+        15 => &[b"x-forwarded-for", b"x-request-start", b"x-amzn-trace-id"],
+        16 => &[
+            b"proxy-connection",
+            b"cf-connecting-ip",
+            b"x-correlation-id",
+            b"fastly-client-ip",
+        ],
+        17 => &[b"x-client-trace-id"],
+        21 => &[b"x-cloud-trace-context"],
+        25 => &[b"upgrade-insecure-requests"],
+        _ => &[],
+    };
+    candidates
+        .iter()
+        .any(|known| known[0] == first && name.eq_ignore_ascii_case(known))
 }
 
 /// Header values that tell nothing secret and stay readable in a key. All others are concealed.
@@ -115,6 +114,14 @@ pub(super) fn is_plain(name: &str) -> bool {
 }
 
 impl Inputs {
+    /// Whether a header of this name joins the key.
+    #[inline]
+    pub fn holds_header(&self, name: &[u8]) -> bool {
+        let is = |known: &Box<str>| Line::new(name, b"").is(known);
+        self.headers.named.iter().any(is)
+            || (self.headers.others && !freely_varied(name) && !self.headers.except.iter().any(is))
+    }
+
     /// Appends an injective description, so that routes with other inputs have another identity.
     pub(super) fn describe(&self, out: &mut Vec<u8>) {
         let mut list = |names: &[Box<str>]| {

@@ -78,6 +78,23 @@ impl<'a> Noted<'a> {
     }
 }
 
+/// Whether [`Noted`] takes note of lines with this name.
+#[inline]
+pub fn is_noted(name: &[u8]) -> bool {
+    let is = |known: &str| Line::new(name, b"").is(known);
+    match name.len() {
+        4 => is("host"),
+        5 => is("range"),
+        6 => is("cookie") || is("pragma"),
+        8 => is("if-match") || is("if-range"),
+        13 => is("cache-control") || is("authorization") || is("if-none-match"),
+        14 => is("content-length"),
+        17 => is("if-modified-since") || is("transfer-encoding"),
+        19 => is("if-unmodified-since") || is("proxy-authorization"),
+        _ => false,
+    }
+}
+
 /// What the request allows, once it is not turned away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Permits {
@@ -130,7 +147,7 @@ pub fn permits(lines: &[Line<'_>], noted: &Noted<'_>, policy: &Policy) -> Result
 
 #[cfg(test)]
 mod tests {
-    use super::{Noted, Permits, permits};
+    use super::{Noted, Permits, is_noted, permits};
     use crate::fields::Line;
     use crate::policy::{Credential, Policy};
     use crate::reason::Reason;
@@ -141,6 +158,42 @@ mod tests {
             .map(|(name, value)| Line::new(name.as_bytes(), value.as_bytes()))
             .collect();
         permits(&lines, &Noted::from_lines(&lines), policy)
+    }
+
+    #[test]
+    fn whatever_is_noted_says_so() {
+        for name in [
+            "host",
+            "range",
+            "cookie",
+            "pragma",
+            "if-match",
+            "if-range",
+            "cache-control",
+            "authorization",
+            "if-none-match",
+            "content-length",
+            "if-modified-since",
+            "transfer-encoding",
+            "if-unmodified-since",
+            "proxy-authorization",
+            "accept",
+            "user-agent",
+            "x-other",
+            "",
+            "te",
+            "upgrade-insecure-requests",
+        ] {
+            let upper = name.to_ascii_uppercase();
+            for name in [name, &upper] {
+                let noted = Noted::from_lines(&[Line::new(name.as_bytes(), b"x")]);
+                assert_eq!(
+                    is_noted(name.as_bytes()),
+                    format!("{noted:?}") != format!("{:?}", Noted::default()),
+                    "{name}"
+                );
+            }
+        }
     }
 
     #[test]

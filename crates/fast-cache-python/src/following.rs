@@ -1,0 +1,179 @@
+//! The application's own coroutine, followed to its end.
+//!
+//! An application may start a response and end, or raise, without a body: its server is to see the start all the same,
+//! so what the recorder still holds back goes out then. And only an end without an exception tells that a body of
+//! unknown length was whole.
+
+use crate::awaitable::{SendMessages, close, iterator_of, raised, resume, throw_into};
+use crate::recorder::RecordingSend;
+use fast_cache_core::reason::Reason;
+use pyo3::exceptions::{PyException, PyStopIteration};
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+
+/// Drives the application, then sends the start message that was held back, if one was, then ends as the application
+/// did. Not frozen, as [`SendMessages`] is not.
+#[pyclass(name = "Following", module = "fast_cache_middleware._core")]
+pub(crate) struct Following {
+    stage: Stage,
+    sender: Py<RecordingSend>,
+}
+
+enum Stage {
+    /// What the application returned, not driven yet.
+    Called(Py<PyAny>),
+    /// The application is running.
+    Running(Py<PyAny>),
+    /// The application has ended, with this exception if it raised; the start message is on its way.
+    Releasing(Box<SendMessages>, Option<PyErr>),
+    Done,
+}
+
+impl Following {
+    pub(crate) fn new(call: Py<PyAny>, sender: Py<RecordingSend>) -> Self {
+        let stage = Stage::Called(call);
+        Self { stage, sender }
+    }
+
+    fn drive(
+        &mut self,
+        py: Python<'_>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Called(call) => {
+                let running = iterator_of(call.bind(py))?;
+                self.run(&running, resume(&running, value))
+            }
+            Stage::Running(running) => {
+                let running = running.into_bound(py);
+                self.run(&running, resume(&running, value))
+            }
+            Stage::Releasing(mut messages, error) => {
+                let driven = messages.drive(py, value);
+                self.released(messages, error, driven)
+            }
+            Stage::Done => Ok(None),
+        }
+    }
+
+    /// What came of a step of the application's.
+    fn run(
+        &mut self,
+        running: &Bound<'_, PyAny>,
+        step: PyResult<Option<Py<PyAny>>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let py = running.py();
+        let error = match step {
+            Ok(Some(yielded)) => {
+                self.stage = Stage::Running(running.clone().unbind());
+                return Ok(Some(yielded));
+            }
+            Ok(None) => {
+                self.sender.get().complete(py);
+                None
+            }
+            // Cancelled: whoever did it wants no more waiting.
+            Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
+            Err(error) => Some(error),
+        };
+        match self.sender.get().release(py) {
+            Some(mut messages) => {
+                let driven = messages.drive(py, None);
+                self.released(Box::new(messages), error, driven)
+            }
+            None => error.map_or(Ok(None), Err),
+        }
+    }
+
+    /// What came of a step of sending what was held back.
+    fn released(
+        &mut self,
+        messages: Box<SendMessages>,
+        error: Option<PyErr>,
+        driven: PyResult<Option<Py<PyAny>>>,
+    ) -> PyResult<Option<Py<PyAny>>> {
+        match driven? {
+            Some(yielded) => {
+                self.stage = Stage::Releasing(messages, error);
+                Ok(Some(yielded))
+            }
+            None => error.map_or(Ok(None), Err),
+        }
+    }
+}
+
+#[pymethods]
+impl Following {
+    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        self.drive(py, None)
+    }
+
+    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        self.drive(py, Some(value))?
+            .ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    #[pyo3(signature = (kind, value=None, traceback=None))]
+    fn throw(
+        &mut self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let yielded = match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Called(call) => {
+                let running = iterator_of(call.bind(py))?;
+                let step = throw_into(&running, kind, value);
+                self.run(&running, step)
+            }
+            Stage::Running(running) => {
+                // A cancelled application may end its answer early, as if it were whole. Ordinary exceptions come this way
+                // too, from whatever the application awaits.
+                if !raised(kind, value).is_instance_of::<PyException>(py) {
+                    self.sender.get().refuse(Reason::Incomplete);
+                }
+                let running = running.into_bound(py);
+                let step = throw_into(&running, kind, value);
+                self.run(&running, step)
+            }
+            Stage::Releasing(mut messages, error) => {
+                let driven = messages.throw_in(py, kind, value);
+                self.released(messages, error, driven)
+            }
+            Stage::Done => Err(raised(kind, value)),
+        };
+        let _ = traceback;
+        yielded?.ok_or_else(|| PyStopIteration::new_err(()))
+    }
+
+    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Called(inner) | Stage::Running(inner) => close(inner.bind(py)),
+            Stage::Releasing(mut messages, _) => messages.close(py),
+            Stage::Done => Ok(()),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.sender)?;
+        match &self.stage {
+            Stage::Called(inner) | Stage::Running(inner) => visit.call(inner),
+            Stage::Releasing(messages, _) => messages.traverse(visit),
+            Stage::Done => Ok(()),
+        }
+    }
+
+    fn __clear__(&mut self) {
+        self.stage = Stage::Done;
+    }
+}

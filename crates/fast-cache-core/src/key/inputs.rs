@@ -117,9 +117,10 @@ impl Inputs {
     /// Whether a header of this name joins the key.
     #[inline]
     pub fn holds_header(&self, name: &[u8]) -> bool {
-        let is = |known: &Box<str>| Line::new(name, b"").is(known);
-        self.headers.named.iter().any(is)
-            || (self.headers.others && !freely_varied(name) && !self.headers.except.iter().any(is))
+        let line = Line::new(name, b"");
+        let among = |names: &[Box<str>]| names.iter().any(|known| line.is(known));
+        among(&self.headers.named)
+            || (self.headers.others && !freely_varied(name) && !among(&self.headers.except))
     }
 
     /// Appends an injective description, so that routes with other inputs have another identity.

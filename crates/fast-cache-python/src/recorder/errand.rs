@@ -1,0 +1,53 @@
+//! The request whose answer is recorded.
+
+use crate::answer::StatusLines;
+use crate::application::Application;
+use crate::names;
+use crate::store::MemoryStore;
+use fast_cache_core::exchange::Outcome;
+use fast_cache_core::reason::Reason;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+use std::sync::Arc;
+
+/// A request on its way to the application, and all that is needed to store its answer.
+pub(crate) struct Errand {
+    pub(crate) application: Py<Application>,
+    pub(crate) route: usize,
+    pub(crate) store: Py<MemoryStore>,
+    pub(crate) status_lines: Arc<StatusLines>,
+    /// The scope that the application got: the router leaves the endpoint in it.
+    pub(crate) scope: Py<PyDict>,
+    /// The request's header lines.
+    pub(crate) headers: Py<PyTuple>,
+    /// The request's path without `root_path`.
+    pub(crate) path: Box<str>,
+    /// The route's tags, filled.
+    pub(crate) tags: Vec<String>,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Reason,
+    /// The scope that outer middleware sees, where it is another one.
+    pub(crate) outer_scope: Option<Py<PyDict>>,
+    /// A custom storage keeps the entry: it is handed out instead of committed.
+    pub(crate) hand_out: bool,
+}
+
+impl Errand {
+    /// What the router left in the application's scope, for outer middleware that holds another one.
+    pub(super) fn mirror_scope(&self, py: Python<'_>) {
+        let Some(outer) = &self.outer_scope else {
+            return;
+        };
+        let (inner, outer) = (self.scope.bind(py), outer.bind(py));
+        for name in [
+            names::endpoint(py),
+            names::route(py),
+            names::path_params(py),
+        ] {
+            if let Ok(Some(value)) = inner.get_item(name) {
+                // A plain dictionary with string keys: this cannot fail but for want of memory.
+                let _ = outer.set_item(name, value);
+            }
+        }
+    }
+}

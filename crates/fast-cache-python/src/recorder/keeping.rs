@@ -1,0 +1,163 @@
+//! A whole response: committed, or handed out for a custom storage to keep.
+
+use super::{Errand, InProgress, Recorder};
+use crate::answer::empty;
+use crate::lines::HeaderLines;
+use crate::representation::{Representation, body_weight, kept_lines};
+use fast_cache_core::exchange::Recording;
+use fast_cache_core::key::{Key, variant_key};
+use fast_cache_core::purge::Label;
+use fast_cache_core::reason::Reason;
+use fast_cache_core::stored::Stored;
+use fast_cache_engine::commit::{Commit, commit, union};
+use fast_cache_store::{Content, LocalStore, Put, Variants};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// What a custom storage is to keep.
+pub(crate) struct Finished {
+    pub(crate) stored: Stored<Representation>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) birth: u64,
+    /// The primary key.
+    pub(crate) key: Key,
+    /// The key of the variant, where the response varies.
+    pub(crate) storage_key: Key,
+    pub(crate) varying: SmallVec<[Box<str>; 4]>,
+    pub(crate) weight: usize,
+}
+
+impl Recorder {
+    /// Commits a whole response. The entity tag made from it is good for this answer even if it was not kept.
+    pub(super) fn finish(
+        &mut self,
+        py: Python<'_>,
+        progress: InProgress,
+    ) -> (Option<u64>, Result<(), Reason>) {
+        let InProgress {
+            key,
+            recording,
+            varying,
+            labels,
+            headers,
+            chunks,
+            ..
+        } = progress;
+        let body = whole(py, &chunks);
+        let etag = recording
+            .wants_etag()
+            .then(|| Recording::make_etag(body.as_bytes()));
+        let headers = HeaderLines::from_snapshot(headers.bind(py));
+        let Ok((lines, line_weight)) = kept_lines(py, &headers, etag) else {
+            return (None, Err(Reason::MalformedResponse));
+        };
+        let weight = line_weight + body_weight(body.as_bytes().len());
+        let counters =
+            Arc::clone(&self.errand.application.get().routes[self.errand.route].counters);
+        let store = self.errand.store.get();
+        let representation = Representation::new(
+            lines.unbind(),
+            body.unbind(),
+            Some(Arc::clone(&counters)),
+            weight,
+        );
+        let birth = recording.birth();
+        let mut stored = match recording.finish(etag, representation) {
+            Ok(stored) => stored,
+            Err(reason) => return (None, Err(reason)),
+        };
+        stored.lifetime = stored.lifetime.min(store.longest);
+        if self.errand.hand_out {
+            let storage_key = self.errand.storage_key(py, &key, &varying, birth);
+            self.finished = Some(Finished {
+                stored,
+                labels,
+                birth,
+                key,
+                storage_key,
+                varying,
+                weight,
+            });
+            return (etag, Ok(()));
+        }
+        let request = HeaderLines::from_snapshot(self.errand.headers.bind(py));
+        let kept = commit(
+            &store.store,
+            &store.secret,
+            Commit {
+                key,
+                birth,
+                path: &self.errand.path,
+                labels: &labels,
+                varying: &varying,
+                lines: &request.lines(),
+                stored,
+                weight,
+            },
+        );
+        if kept.is_ok() {
+            counters.stored();
+        }
+        (etag, kept)
+    }
+}
+
+impl Errand {
+    /// The key under which a custom storage keeps the response. Which headers select among its variants is remembered
+    /// in this process.
+    fn storage_key(&self, py: Python<'_>, primary: &Key, varying: &[Box<str>], birth: u64) -> Key {
+        let store = self.store.get();
+        let known = store.store.get(primary.borrow());
+        let known = known
+            .as_ref()
+            .and_then(|found| match found.entry.content() {
+                Content::Variants(variants) => Some(&*variants.names),
+                Content::Response(_) => None,
+            });
+        let names = union(known.unwrap_or_default(), varying);
+        if names.is_empty() {
+            return primary.clone();
+        }
+        let request = HeaderLines::from_snapshot(self.headers.bind(py));
+        let mut buffer = Vec::new();
+        let key = variant_key(
+            primary.borrow().bytes,
+            &names,
+            &store.secret,
+            &request.lines(),
+            &mut buffer,
+        );
+        let key = key.to_owned();
+        let content = Content::Variants(Variants { names });
+        let path = &*self.path;
+        // Not remembering only costs a miss.
+        let _ = store.store.put(Put {
+            key: primary.clone(),
+            birth,
+            path,
+            labels: &[],
+            content,
+            weight: 0,
+        });
+        key
+    }
+}
+
+/// All chunks in one.
+fn whole<'py>(py: Python<'py>, chunks: &[Py<PyBytes>]) -> Bound<'py, PyBytes> {
+    match chunks {
+        [] => empty(py).clone(),
+        [only] => only.bind(py).clone(),
+        [first, last] if last.as_bytes(py).is_empty() => first.bind(py).clone(),
+        many => PyBytes::new(
+            py,
+            &many
+                .iter()
+                .map(|chunk| chunk.as_bytes(py))
+                .collect::<Vec<_>>()
+                .concat(),
+        ),
+    }
+}

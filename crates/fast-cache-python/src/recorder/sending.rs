@@ -1,0 +1,84 @@
+//! The `send` that the application gets.
+
+use super::{Outgoing, Recorder};
+use crate::awaitable::SendMessages;
+use crate::receive::Received;
+use fast_cache_core::reason::Reason;
+use parking_lot::Mutex;
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+
+/// A `send` that records what passes through it.
+#[pyclass(frozen, module = "fast_cache_middleware._core")]
+pub(crate) struct RecordingSend {
+    send: Py<PyAny>,
+    recorder: Mutex<Recorder>,
+    received: Received,
+}
+
+impl RecordingSend {
+    pub(crate) fn new(send: Py<PyAny>, recorder: Recorder) -> Self {
+        Self {
+            send,
+            recorder: Mutex::new(recorder),
+            received: Received::default(),
+        }
+    }
+
+    /// Keeps nothing of what comes from now on.
+    pub(crate) fn refuse(&self, reason: Reason) {
+        self.received.refuse(reason);
+    }
+
+    /// The application's call has ended well.
+    pub(crate) fn complete(&self, py: Python<'_>) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.complete(py);
+        }
+    }
+
+    /// Sends the start message that is held back, if one is.
+    pub(crate) fn release(&self, py: Python<'_>) -> Option<SendMessages> {
+        let held = self.recorder.try_lock()?.release(py)?;
+        Some(SendMessages::new(self.send.clone_ref(py), Some(held), None))
+    }
+}
+
+#[pymethods]
+impl RecordingSend {
+    fn __call__(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+        // Never waits: a second message in the midst of the first passes by unrecorded, and so nothing is kept.
+        let outgoing = if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.observe_unless_refused(message, &self.received)
+        } else {
+            self.received.refuse(Reason::Incomplete);
+            Outgoing::AsItCame
+        };
+        match outgoing {
+            Outgoing::AsItCame => self.send.call1(py, (message,)),
+            Outgoing::One(message) => self.send.call1(py, (message,)),
+            Outgoing::Nothing => Ok(Py::new(py, SendMessages::nothing())?.into_any()),
+            Outgoing::Two(first, second) => {
+                let messages = SendMessages::two(self.send.clone_ref(py), first, second);
+                Ok(Py::new(py, messages)?.into_any())
+            }
+        }
+    }
+
+    /// Takes note of a message that the application received.
+    fn received(&self, message: &Bound<'_, PyAny>) {
+        self.received.note(message);
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.send)?;
+        let Some(recorder) = self.recorder.try_lock() else {
+            return Ok(());
+        };
+        let errand = &recorder.errand;
+        visit.call(&errand.application)?;
+        visit.call(&errand.store)?;
+        visit.call(&errand.scope)?;
+        visit.call(&errand.outer_scope)
+    }
+}

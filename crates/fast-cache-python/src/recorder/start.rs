@@ -1,0 +1,48 @@
+//! The start message that goes out.
+
+use super::Errand;
+use crate::lines::is_one_shot;
+use crate::names;
+use fast_cache_core::exchange::Outcome;
+use fast_cache_core::fields::validators::format_generated;
+use fast_cache_core::reason::Reason;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+
+impl Errand {
+    /// A copy of a start message that says what happened. The application's own message is never changed.
+    pub(super) fn start_message(
+        &self,
+        py: Python<'_>,
+        message: &Bound<'_, PyDict>,
+        etag: Option<u64>,
+        kept: Result<(), Reason>,
+    ) -> PyResult<Py<PyDict>> {
+        let list = match message.get_item(names::headers(py))? {
+            Some(headers) => match headers.cast_exact::<PyList>() {
+                Ok(list) => list.get_slice(0, list.len()),
+                // An iterator can be read once, and that is the server's to do.
+                Err(_) if is_one_shot(&headers) => return Err(PyTypeError::new_err("an iterator")),
+                Err(_) => PyList::new(py, headers.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+            },
+            None => PyList::empty(py),
+        };
+        if let Some(hash) = etag {
+            let tag = format_generated(hash);
+            list.append(PyTuple::new(
+                py,
+                [PyBytes::new(py, b"etag"), PyBytes::new(py, &tag)],
+            )?)?;
+        }
+        let outcome = match kept {
+            Err(Reason::Authorization) => Outcome::Bypass,
+            _ => self.outcome,
+        };
+        list.append(self.status_lines.outcome(py, outcome)?)?;
+        list.append(self.status_lines.forwarded(py, self.reason, kept)?)?;
+        let start = message.copy()?;
+        start.set_item(names::headers(py), list)?;
+        Ok(start.unbind())
+    }
+}

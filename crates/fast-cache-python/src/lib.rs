@@ -6,17 +6,19 @@
 //! | `resolve` | which route takes a request |
 //! | `visit` | one request for a route with a configuration |
 //! | `scope`, `lines` | scopes and header lists, read in place |
-//! | `application`, `drops` | the analysed application, as Python hands it over |
+//! | `application`, `specs`, `drops` | the analysed application, as Python hands it over |
+//! | `overrides` | whether the dependencies are still those that were analysed |
 //! | `parameters` | path parameters |
-//! | `recorder` | between the application and the client on a miss |
+//! | `recorder/` | between the application and the client on a miss |
 //! | `receive` | what the application learns that bars its answer from being kept |
 //! | `strict` | hiding what the key does not hold |
 //! | `answer`, `representation` | a stored response and the messages made from it |
 //! | `awaitable`, `following` | awaitables without a Python frame |
 //! | `metadata` | what a custom storage keeps beside a response |
 //! | `explain` | what would be done with a request |
-//! | `exchange` | the same exchange, driven by Python where hooks have a say |
+//! | `exchange/` | the same exchange, driven by Python where hooks have a say |
 //! | `store` | the memory store and the clock as Python objects |
+//! | `names` | the names that scopes and messages are read by |
 #![allow(missing_docs, reason = "nothing of this crate can be named from Rust")]
 #![allow(
     clippy::needless_pass_by_value,
@@ -41,6 +43,7 @@ mod recorder;
 mod representation;
 mod resolve;
 mod scope;
+mod specs;
 mod store;
 mod strict;
 mod visit;

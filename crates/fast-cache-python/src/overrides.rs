@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString};
 pub(crate) struct Overrides {
     /// The attributes of the application, where the overrides may be replaced as a whole.
     attributes: Py<PyDict>,
-    overrides: Py<PyDict>,
+    in_force: Py<PyDict>,
     /// Each dependency with what overrides it.
     pairs: Vec<(Py<PyAny>, Py<PyAny>)>,
 }
@@ -30,7 +30,7 @@ impl Overrides {
         Some(Self {
             attributes: attributes.unbind(),
             pairs: pairs.collect(),
-            overrides: overrides.unbind(),
+            in_force: overrides.unbind(),
         })
     }
 
@@ -39,8 +39,8 @@ impl Overrides {
     pub(crate) fn have_changed(&self, py: Python<'_>) -> bool {
         let name: &Bound<'_, PyString> = names::dependency_overrides(py);
         let now = self.attributes.bind(py).get_item(name);
-        let is_same = now.is_ok_and(|now| now.is_some_and(|now| now.is(&self.overrides)));
-        let overrides = self.overrides.bind(py);
+        let is_same = now.is_ok_and(|now| now.is_some_and(|now| now.is(&self.in_force)));
+        let overrides = self.in_force.bind(py);
         !is_same
             || overrides.len() != self.pairs.len()
             || overrides
@@ -53,7 +53,7 @@ impl Overrides {
 
     pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.attributes)?;
-        visit.call(&self.overrides)?;
+        visit.call(&self.in_force)?;
         for (dependency, overriding) in &self.pairs {
             visit.call(dependency)?;
             visit.call(overriding)?;

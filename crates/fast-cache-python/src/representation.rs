@@ -67,12 +67,11 @@ pub(crate) fn kept_lines<'py>(
             continue;
         }
         weight += 8;
-        match shared_line(py, line.name, line.value)? {
-            Some(shared) => pairs.push(shared),
-            None => {
-                weight += line.name.len() + line.value.len() + 160;
-                pairs.push(pair.to_owned());
-            }
+        if let Some(shared) = shared_line(py, line.name, line.value)? {
+            pairs.push(shared);
+        } else {
+            weight += line.name.len() + line.value.len() + 160;
+            pairs.push(pair.to_owned());
         }
     }
     if let Some(hash) = etag {

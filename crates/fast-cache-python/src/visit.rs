@@ -4,6 +4,7 @@ use crate::answer::messages;
 use crate::application::{Application, Cached, Route};
 use crate::awaitable::SendMessages;
 use crate::drops::DroppingSend;
+use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
 use crate::lines::{HeaderLines, MatteringLines};
 use crate::names;
@@ -260,18 +261,18 @@ impl<'py> Visit<'_, '_, 'py> {
 
     /// Lets Python take over: a hook, a key function or a custom storage has a say.
     pub(crate) fn hand_over(&self, receive: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {
-        let exchange = crate::exchange::Exchange::new(
+        let asked = Asked {
+            scope: self.scope.clone().unbind(),
+            root_path: self.root_path.to_owned(),
+            parameters: self.taken.parameters.to_texts(),
+            path_params: self.path_params()?.unbind(),
+        };
+        let exchange = Exchange::new(
+            self.py,
+            self.installed,
             self.application.clone_ref(self.py),
             self.taken.index,
-            self.installed.store.clone_ref(self.py),
-            Arc::clone(&self.installed.status_lines),
-            self.scope.clone().unbind(),
-            (
-                self.taken.parameters.to_texts(),
-                self.path_params()?.unbind(),
-            ),
-            self.root_path.to_owned(),
-            self.installed.host.clone_ref(self.py),
+            asked,
         );
         let exchange = Bound::new(self.py, exchange)?;
         self.installed.host.call_method1(

@@ -1,0 +1,82 @@
+//! What asks the application: a recorder for its answer.
+
+use super::Exchange;
+use crate::lines::HeaderLines;
+use crate::recorder::{Errand, Recorder};
+use crate::scope::{Details, Target};
+use crate::strict;
+use fast_cache_core::exchange::Outcome;
+use fast_cache_core::reason::Reason;
+use fast_cache_core::request::route_path;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use std::sync::Arc;
+
+impl Exchange {
+    /// A recorder that stores what it may; with `bypass`, the token of a reason, it stores nothing.
+    pub(super) fn recorder(
+        &self,
+        py: Python<'_>,
+        bypass: Option<&str>,
+        hand_out: bool,
+    ) -> PyResult<Recorder> {
+        let mut progress = self.progress.lock();
+        let forward = progress.forward.take().filter(|_| bypass.is_none());
+        let counters = &self.application.get().routes[self.route].counters;
+        let (Some((forward, birth)), Some(key)) = (forward, progress.primary.take()) else {
+            let named = Reason::ALL
+                .iter()
+                .find(|reason| Some(reason.token()) == bypass);
+            counters.outcome(Outcome::Bypass);
+            let reason = named.copied().unwrap_or(Reason::Hook);
+            let errand = self.errand(py, reason, Outcome::Bypass, false)?;
+            return Ok(Recorder::passing(errand));
+        };
+        let outcome = Outcome::of_forward(forward.reason);
+        counters.outcome(outcome);
+        let mut errand = self.errand(py, forward.reason, outcome, hand_out)?;
+        let cached = self.cached()?;
+        if cached.strict {
+            let headers = HeaderLines::from_snapshot(errand.headers.bind(py));
+            strict::hide(py, &mut errand, cached, &headers.lines())?;
+            progress.inner_scope = Some(errand.scope.clone_ref(py));
+        }
+        Ok(Recorder::storing(errand, forward.fetch(birth), key))
+    }
+
+    fn errand(
+        &self,
+        py: Python<'_>,
+        reason: Reason,
+        outcome: Outcome,
+        hand_out: bool,
+    ) -> PyResult<Errand> {
+        let scope = self.asked.scope.bind(py);
+        let headers = Details::read(scope).map(|details| details.headers.pairs().clone());
+        let path = Target::read(scope)
+            .and_then(|target| Some(route_path(target.path()?, &self.asked.root_path).into()));
+        Ok(Errand {
+            application: self.application.clone_ref(py),
+            route: self.route,
+            store: self.store.clone_ref(py),
+            status_lines: Arc::clone(&self.status_lines),
+            scope: self.asked.scope.clone_ref(py),
+            headers: headers.unwrap_or_else(|| PyTuple::empty(py)).unbind(),
+            path: path.unwrap_or_default(),
+            tags: self.tags()?,
+            outcome,
+            reason,
+            outer_scope: None,
+            hand_out,
+        })
+    }
+
+    fn tags(&self) -> PyResult<Vec<String>> {
+        Ok(self
+            .cached()?
+            .tags
+            .iter()
+            .filter_map(|tag| tag.fill(|name| self.parameter(name)))
+            .collect())
+    }
+}

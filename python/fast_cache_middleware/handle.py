@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from starlette.requests import HTTPConnection, Request
 
@@ -87,14 +87,18 @@ class CacheHandle:
         middleware = _middleware_for(self._app)
         application = None if middleware is None else middleware.application
         if middleware is None or application is None or middleware.analysis is None:
-            raise ConfigError("CacheHandle.drop: endpoints= needs CacheHandle(storage, app=app) of a started application")
+            raise ConfigError(
+                "CacheHandle.drop: endpoints= needs CacheHandle(storage, app=app) of a started application"
+            )
         labels: list[int] = []
         known = cached_endpoints(middleware.analysis)
         for endpoint in endpoints:
             same = known.get(endpoint_key(endpoint), ())
             found = [label for one in same for label in application.labels_of(one)]
             if not found:
-                raise ConfigError(f"CacheHandle.drop: {getattr(endpoint, '__qualname__', endpoint)} is no cached endpoint")
+                raise ConfigError(
+                    f"CacheHandle.drop: {getattr(endpoint, '__qualname__', endpoint)} is no cached endpoint"
+                )
             labels += found
         return labels
 
@@ -124,7 +128,7 @@ def _middleware_for(app: object) -> FastCacheMiddleware | None:
     if found is not None:
         return found
     for one in getattr(app, "user_middleware", ()):
-        if isinstance(one.cls, type) and issubclass(cast(type, one.cls), FastCacheMiddleware):
+        if isinstance(one.cls, type) and issubclass(one.cls, FastCacheMiddleware):
             return _in_stack(getattr(app, "middleware_stack", None))
     return None
 

@@ -1,9 +1,11 @@
 """The ASGI middleware."""
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import _core, registry, validation
 from .compiling import Settings, rows, unmatched_endpoints
@@ -18,12 +20,6 @@ from .storages.base import as_storage
 from .storages.memory import InMemoryStorage
 
 logger: Final = logging.getLogger("fast_cache_middleware")
-
-Scope = dict[str, Any]
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class FastCacheMiddleware(_core.Middleware):
@@ -157,6 +153,11 @@ class FastCacheMiddleware(_core.Middleware):
             added = any(getattr(one, "cls", None) is type(self) for one in getattr(app, "user_middleware", ()))
             return app if added else self.app
         return app if getattr(app, "router", None) is followed.router else followed.root
+
+    if TYPE_CHECKING:
+
+        def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+            """ASGI. The core takes any arguments, to pass them on as they came; these are the ones it understands."""
 
     async def _asgi(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self(scope, receive, send)

@@ -46,9 +46,7 @@ def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.Mem
     except TypeError:
         known = None
     if known is None:
-        known = _core.MemoryStore(
-            LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage)
-        )
+        known = _core.MemoryStore(LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage))
         try:
             _ledgers[storage] = known
         except TypeError:
@@ -57,7 +55,7 @@ def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.Mem
 
 
 def _secret_of(storage: Any) -> bytes:
-    """The secret that processes which share a storage share; `storage.secret`, of 48 bytes or more, where it has one."""
+    """What processes that share a storage share: `storage.secret`, of 48 bytes or more, where it has one."""
     secret = getattr(storage, "secret", None)
     if isinstance(secret, (bytes, bytearray)) and len(secret) >= len(CUSTOM_SECRET):
         return bytes(secret[: len(CUSTOM_SECRET)])

@@ -4,11 +4,12 @@ import asyncio
 import inspect
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import _core
 from .controller import Controller, call_generate_cache_key
@@ -18,18 +19,13 @@ from .storages.base import BaseStorage, Stored, request_without_credentials
 
 logger: Final = logging.getLogger("fast_cache_middleware")
 
-Scope = dict[str, Any]
-Message = dict[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
 
 class Responder:
     """Drives exchanges that Python has a say in. The rules are the core's; this only waits."""
 
     def __init__(
         self,
-        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        app: ASGIApp,
         controller: Controller,
         storage: BaseStorage,
         hooks: frozenset[str],
@@ -168,6 +164,8 @@ class Responder:
             exchange.look_up()
             return
         key = exchange.storage_key
+        if key is None:
+            return
         watched = _Watched(self._storage)
         try:
             if "get_cached_response" in self._hooks:

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.routing import Match
+from starlette.types import Scope
 
 from . import framework as fw
 from .record import Analysis, RouteRecord
-
-Scope = dict[str, Any]
 
 
 def ask_framework(analysis: Analysis, scope: Scope) -> RouteRecord | None:
@@ -42,7 +41,7 @@ def ask_framework_with_parameters(analysis: Analysis, scope: Scope) -> tuple[Rou
     return None
 
 
-def _copied(scope: Scope) -> Scope:
+def _copied(scope: Scope) -> dict[str, Any]:
     """A scope of its own for `matches`, which may write into it and into FastAPI's part of it."""
     copied = dict(scope)
     if isinstance(copied.get("fastapi"), dict):

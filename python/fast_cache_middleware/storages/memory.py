@@ -89,4 +89,6 @@ async def purge(
 def _positive(name: str, value: object, *, integer: bool = False) -> None:
     kinds = (int,) if integer else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
-        raise StorageError(f"InMemoryStorage.{name} must be {'an integer' if integer else 'a number'} above 0: {value!r}")
+        raise StorageError(
+            f"InMemoryStorage.{name} must be {'an integer' if integer else 'a number'} above 0: {value!r}"
+        )

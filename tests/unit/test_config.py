@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import pytest
+
 from fast_cache_middleware.config import CacheConfig, CacheDropConfig, DropPath
 from fast_cache_middleware.exceptions import ConfigError
 

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.responses import Response
+
 from fast_cache_middleware.config import CacheConfig, CacheDropConfig
 from fast_cache_middleware.controller import (
     HOOKS,
@@ -14,10 +19,6 @@ from fast_cache_middleware.controller import (
 )
 from fast_cache_middleware.exceptions import ConfigError, NotFoundStorageError, TTLExpiredStorageError
 from fast_cache_middleware.storages.base import BaseStorage
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from starlette.requests import Request
-from starlette.responses import Response
 
 
 def request(**changes: Any) -> Request:

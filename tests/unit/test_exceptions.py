@@ -2,6 +2,7 @@ import copy
 import pickle
 
 import pytest
+
 from fast_cache_middleware.exceptions import (
     ConfigError,
     FastCacheMiddlewareError,

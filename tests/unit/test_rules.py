@@ -2,6 +2,7 @@ import functools
 from typing import Any
 
 import pytest
+
 from fast_cache_middleware.config import CacheConfig, CacheDropConfig
 from fast_cache_middleware.exceptions import ConfigError
 from fast_cache_middleware.rules import CacheRule, DropRule, Marks, cached, drops, marks_of

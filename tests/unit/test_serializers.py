@@ -4,12 +4,13 @@ from hashlib import blake2b
 from typing import Any
 
 import pytest
-from fast_cache_middleware.exceptions import StorageError
-from fast_cache_middleware.storages import BaseSerializer, DefaultSerializer, JSONSerializer
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from fast_cache_middleware.exceptions import StorageError
+from fast_cache_middleware.storages import BaseSerializer, DefaultSerializer, JSONSerializer
 
 SERIALIZERS: list[BaseSerializer] = [DefaultSerializer(), JSONSerializer()]
 both = pytest.mark.parametrize("serializer", SERIALIZERS, ids=["default", "json"])

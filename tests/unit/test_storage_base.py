@@ -3,10 +3,11 @@ import re
 from typing import Any
 
 import pytest
-from fast_cache_middleware.exceptions import ConfigError
-from fast_cache_middleware.storages import BaseStorage, as_storage, request_without_credentials
 from starlette.requests import Request
 from starlette.responses import Response
+
+from fast_cache_middleware.exceptions import ConfigError
+from fast_cache_middleware.storages import BaseStorage, as_storage, request_without_credentials
 
 
 class Calls:

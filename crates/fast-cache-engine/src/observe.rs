@@ -56,6 +56,12 @@ impl RouteCounters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// What was counted as a bypass turned out to be a miss.
+    pub fn bypass_was_miss(&self) {
+        self.bypasses.fetch_sub(1, Ordering::Relaxed);
+        self.misses.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts an answer stored.
     pub fn stored(&self) {
         self.stores.fetch_add(1, Ordering::Relaxed);

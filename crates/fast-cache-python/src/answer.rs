@@ -96,19 +96,27 @@ impl StatusLines {
         PyTuple::new(py, kept.iter().chain(ours).collect::<Vec<_>>())
     }
 
-    /// `cache-status: name; fwd=…`
+    /// `cache-status: name; fwd=…`; says `stored` only where that is known.
     pub(crate) fn forwarded<'py>(
         &self,
         py: Python<'py>,
         why: Reason,
         kept: Result<(), Reason>,
+        is_known: bool,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let mut value = Vec::with_capacity(64);
         let forward = cache_status::forward_for(why);
         let detail = kept
             .err()
             .or(matches!(forward, Forward::Bypass | Forward::Request).then_some(why));
-        cache_status::forward(&mut value, &self.name, forward, None, kept.is_ok(), detail);
+        cache_status::forward(
+            &mut value,
+            &self.name,
+            forward,
+            None,
+            kept.is_ok() && is_known,
+            detail,
+        );
         line(py, b"cache-status", &value)
     }
 

@@ -7,7 +7,7 @@ use crate::store::MemoryStore;
 use fast_cache_core::key::{Identity, inputs::Inputs};
 use fast_cache_core::policy::Policy;
 use fast_cache_core::purge::Label;
-use fast_cache_core::route::{PatternError, Table, TableBuilder, Template, parse_template};
+use fast_cache_core::route::{Memo, PatternError, Table, TableBuilder, Template, parse_template};
 use fast_cache_engine::observe::RouteCounters;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -77,6 +77,7 @@ type Row<'py> = (
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct Application {
     pub(crate) table: Table,
+    pub(crate) memo: Memo,
     pub(crate) routes: Vec<Route>,
     pub(crate) has_configs: bool,
     /// The application keeps telemetry of its own, which wants to know the route.
@@ -168,6 +169,7 @@ impl Application {
         let overrides = owner.as_ref().and_then(Overrides::of);
         Ok(Self {
             table: table.build(),
+            memo: Memo::default(),
             has_configs: routes
                 .iter()
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),
@@ -183,25 +185,6 @@ impl Application {
                 .collect(),
             overrides,
         })
-    }
-
-    /// Whether the routes or the dependency overrides have changed since the analysis. `thorough` looks at every list
-    /// of routes; otherwise only at the application's own.
-    pub(crate) fn is_outdated(&self, py: Python<'_>, thorough: bool) -> bool {
-        let looked_at = if thorough {
-            self.watch.len()
-        } else {
-            1.min(self.watch.len())
-        };
-        if self.watch[..looked_at]
-            .iter()
-            .any(|(list, length)| list.bind(py).len() != *length)
-        {
-            return true;
-        }
-        self.overrides
-            .as_ref()
-            .is_some_and(|overrides| overrides.have_changed(py))
     }
 
     /// The number of routes.
@@ -224,14 +207,6 @@ impl Application {
             .collect()
     }
 
-    /// Says that the framework took another route where route `index` was predicted.
-    pub(crate) fn distrust(&self, index: usize) {
-        if let Some(route) = self.routes.get(index) {
-            route.distrusted.store(true, Ordering::Relaxed);
-            route.counters.mispredicted();
-        }
-    }
-
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         for (list, _) in &self.watch {
             visit.call(list)?;
@@ -250,6 +225,35 @@ impl Application {
             }
         }
         Ok(())
+    }
+}
+
+impl Application {
+    /// Whether the routes or the dependency overrides have changed since the analysis. `thorough` looks at every list
+    /// of routes; otherwise only at the application's own.
+    pub(crate) fn is_outdated(&self, py: Python<'_>, thorough: bool) -> bool {
+        let looked_at = if thorough {
+            self.watch.len()
+        } else {
+            1.min(self.watch.len())
+        };
+        if self.watch[..looked_at]
+            .iter()
+            .any(|(list, length)| list.bind(py).len() != *length)
+        {
+            return true;
+        }
+        self.overrides
+            .as_ref()
+            .is_some_and(|overrides| overrides.have_changed(py))
+    }
+
+    /// Says that the framework took another route where route `index` was predicted.
+    pub(crate) fn distrust(&self, index: usize) {
+        if let Some(route) = self.routes.get(index) {
+            route.distrusted.store(true, Ordering::Relaxed);
+            route.counters.mispredicted();
+        }
     }
 }
 

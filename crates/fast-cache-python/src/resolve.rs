@@ -90,7 +90,10 @@ impl Installed {
             return self.resolve_by_asking(py, application, scope);
         }
         let mut head_from_get = false;
-        let mut resolution = application.table.resolve(method, below);
+        let mut resolution =
+            application
+                .table
+                .resolve_remembering(&application.memo, method, below);
         if self.head_from_get && method == "HEAD" && matches!(resolution, Resolution::None) {
             resolution = application.table.resolve("GET", below);
             head_from_get = true;

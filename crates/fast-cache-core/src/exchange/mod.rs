@@ -47,6 +47,17 @@ impl Outcome {
         }
     }
 
+    /// What the outcome and its reason come to once the application's answer was judged: `kept`, or why not. A response
+    /// that says that it may be shared makes a credential no reason to keep out of it; one that does not, does.
+    #[must_use]
+    pub const fn settled(self, reason: Reason, kept: Result<(), Reason>) -> (Self, Reason) {
+        match (kept, reason) {
+            (Ok(()), Reason::Authorization) => (Self::Miss, Reason::Absent),
+            (Err(Reason::Authorization), _) => (Self::Bypass, reason),
+            _ => (self, reason),
+        }
+    }
+
     /// The outcome of a request that was looked up in vain, for `reason`.
     pub const fn of_forward(reason: Reason) -> Self {
         match reason {

@@ -21,6 +21,7 @@ pub enum Resolution<'a> {
 pub struct Matched<'a> {
     /// The number the route was given by the caller.
     pub target: u32,
+    pub(super) position: u32,
     /// What its parameters matched.
     pub captures: Captures<'a>,
 }

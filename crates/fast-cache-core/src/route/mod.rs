@@ -40,6 +40,7 @@ mod asks;
 mod builder;
 mod captures;
 mod edges;
+mod memo;
 mod segment;
 mod table;
 mod template;
@@ -47,6 +48,7 @@ mod work;
 
 pub use builder::TableBuilder;
 pub use captures::{Captures, Matched, Resolution};
+pub use memo::Memo;
 pub use table::Table;
 pub use template::{Convertor, Parameter, Template, parse_template};
 

@@ -61,6 +61,7 @@ impl Table {
         match item.target {
             Some(target) => Resolution::Route(Matched {
                 target,
+                position: best,
                 captures: self.captures(item, &segments),
             }),
             None => Resolution::Opaque,

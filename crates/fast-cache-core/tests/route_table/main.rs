@@ -3,13 +3,18 @@
 mod naive;
 mod random;
 
-use fast_cache_core::route::{PatternError, TableBuilder};
+use fast_cache_core::route::{Memo, PatternError, TableBuilder};
 use naive::{Answer, Item, Oracle, answer, build};
 
 fn check(items: &[Item], requests: &[(&str, &str)]) {
     let (table, oracle) = (build(items), Oracle::new(items));
+    let memo = Memo::default();
     for (method, path) in requests {
         let (found, expected) = (answer(&table, method, path), oracle.answer(method, path));
+        for _ in 0..2 {
+            let remembered = table.resolve_remembering(&memo, method, path);
+            assert_eq!(remembered, table.resolve(method, path), "{method} {path}");
+        }
         assert_eq!(found, expected, "{method} {path:?} in {items:#?}");
     }
 }

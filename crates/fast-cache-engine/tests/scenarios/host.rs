@@ -206,7 +206,7 @@ impl Host {
             called: Some(visit.routed.name.clone()),
             ..Answer::default()
         };
-        let Some((cached, why, mut outcome)) = spoken else {
+        let Some((cached, why, outcome)) = spoken else {
             return answer;
         };
         let kept = match storing {
@@ -214,9 +214,7 @@ impl Host {
             None => Err(why),
         };
         self.drop_after(visit, status);
-        if kept == Err(Reason::Authorization) {
-            outcome = Outcome::Bypass;
-        }
+        let (outcome, why) = outcome.settled(why, kept);
         answer.outcome = Some(outcome);
         let forward = cache_status::forward_for(why);
         let explained = matches!(forward, Forward::Bypass | Forward::Request).then_some(why);

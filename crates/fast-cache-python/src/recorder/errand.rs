@@ -6,6 +6,7 @@ use crate::names;
 use crate::store::MemoryStore;
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
+use fast_cache_engine::observe::RouteCounters;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::Arc;
@@ -33,6 +34,11 @@ pub(crate) struct Errand {
 }
 
 impl Errand {
+    /// The counters of the request's route.
+    pub(super) fn counters(&self) -> &Arc<RouteCounters> {
+        &self.application.get().routes[self.route].counters
+    }
+
     /// What the router left in the application's scope, for outer middleware that holds another one.
     pub(super) fn mirror_scope(&self, py: Python<'_>) {
         let Some(outer) = &self.outer_scope else {

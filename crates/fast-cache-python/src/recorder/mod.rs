@@ -226,7 +226,8 @@ impl Recorder {
         let Some(body) = body else {
             return self.give_up(py, message);
         };
-        if progress.recording.push(body.as_bytes().len()).is_err() {
+        if let Err(reason) = progress.recording.push(body.as_bytes().len()) {
+            progress.refused = Some(reason);
             return self.give_up(py, message);
         }
         if !body.as_bytes().is_empty() || !more {

@@ -35,12 +35,15 @@ impl Errand {
                 [PyBytes::new(py, b"etag"), PyBytes::new(py, &tag)],
             )?)?;
         }
-        let outcome = match kept {
-            Err(Reason::Authorization) => Outcome::Bypass,
-            _ => self.outcome,
-        };
+        let (outcome, reason) = self.outcome.settled(self.reason, kept);
+        if (self.outcome, outcome) == (Outcome::Bypass, Outcome::Miss) {
+            self.counters().bypass_was_miss();
+        }
         list.append(self.status_lines.outcome(py, outcome)?)?;
-        list.append(self.status_lines.forwarded(py, self.reason, kept)?)?;
+        // Whether a custom storage keeps it is not known yet.
+        let is_known = !(self.hand_out && kept.is_ok());
+        let line = self.status_lines.forwarded(py, reason, kept, is_known)?;
+        list.append(line)?;
         let start = message.copy()?;
         start.set_item(names::headers(py), list)?;
         Ok(start.unbind())

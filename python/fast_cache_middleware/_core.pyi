@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, final
 
 from starlette.types import Message, Scope, Send
+from typing_extensions import disjoint_base
 
 __all__ = [
     "Answer",
@@ -60,8 +61,8 @@ class Application:
     ) -> Application: ...
     def __len__(self) -> int: ...
     def labels_of(self, endpoint: object) -> list[int]: ...
-    def distrust(self, index: int) -> None: ...
 
+@disjoint_base
 class Middleware:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Middleware: ...
     def install(

@@ -7,7 +7,7 @@ use crate::store::MemoryStore;
 use fast_cache_core::key::{Identity, inputs::Inputs};
 use fast_cache_core::policy::Policy;
 use fast_cache_core::purge::Label;
-use fast_cache_core::route::{PatternError, Table, TableBuilder, Template, parse_template};
+use fast_cache_core::route::{Memo, PatternError, Table, TableBuilder, Template, parse_template};
 use fast_cache_engine::observe::RouteCounters;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -77,6 +77,7 @@ type Row<'py> = (
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct Application {
     pub(crate) table: Table,
+    pub(crate) memo: Memo,
     pub(crate) routes: Vec<Route>,
     pub(crate) has_configs: bool,
     /// The application keeps telemetry of its own, which wants to know the route.
@@ -168,6 +169,7 @@ impl Application {
         let overrides = owner.as_ref().and_then(Overrides::of);
         Ok(Self {
             table: table.build(),
+            memo: Memo::default(),
             has_configs: routes
                 .iter()
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),

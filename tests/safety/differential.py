@@ -56,7 +56,7 @@ def lines(headers: Any) -> Any:
     """Header lines as a server iterates over them; what is no list of pairs stays what it is."""
     try:
         pairs = [tuple(pair) for pair in headers]
-        return [pair for pair in pairs if len(pair) != 2 or pair[0] not in OURS and not _made_etag(pair)]
+        return [pair for pair in pairs if len(pair) != 2 or (pair[0] not in OURS and not _made_etag(pair))]
     except TypeError:
         return repr(headers)
 

@@ -125,7 +125,12 @@ def test_16_an_answer_is_shared_with_credentials_only_where_it_says_so() -> None
 
         app = app_with(read)
         mine = [("authorization", "Bearer alice")]
-        for control, shared in (("public", True), ("s-maxage=5", True), ("must-revalidate", True), ("max-age=9", False)):
+        for control, shared in (
+            ("public", True),
+            ("s-maxage=5", True),
+            ("must-revalidate", True),
+            ("max-age=9", False),
+        ):
             assert (await ask(app, f"/a?q={control}", mine)).cache != "HIT"
             assert ((await ask(app, f"/a?q={control}", mine)).cache == "HIT") is shared
             assert ((await ask(app, f"/a?q={control}")).cache == "HIT") is shared

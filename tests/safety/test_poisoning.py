@@ -147,12 +147,14 @@ def test_13_an_echoed_cors_origin_is_not_shared(credentials: bool) -> None:
     async def run() -> None:
         app = FastAPI()
         app.add_api_route("/a", lambda: "a", dependencies=[CacheConfig(60)])
-        app.add_middleware(
-            CORSMiddleware, allow_origins=["https://one", "https://two"], allow_credentials=credentials
-        )
+        app.add_middleware(CORSMiddleware, allow_origins=["https://one", "https://two"], allow_credentials=credentials)
         app.add_middleware(FastCacheMiddleware)  # outermost: CORS is inside
         for _ in range(2):
-            for origin, allowed in (("https://one", "https://one"), ("https://two", "https://two"), ("https://x", None)):
+            for origin, allowed in (
+                ("https://one", "https://one"),
+                ("https://two", "https://two"),
+                ("https://x", None),
+            ):
                 answer = await request(app, "GET", "/a", [("origin", origin)])
                 assert answer.header("access-control-allow-origin") == allowed
             assert (await request(app, "GET", "/a")).header("access-control-allow-origin") is None

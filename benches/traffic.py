@@ -1,14 +1,14 @@
 """Requests as a server hands them over, and the loop that sends them."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from itertools import islice
 from time import perf_counter
 from typing import Any
 
 from measure import Work, complete
 
-Scope = dict[str, Any]
-Message = dict[str, Any]
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
 App = Callable[..., Awaitable[None]]
 
 BATCH = 25

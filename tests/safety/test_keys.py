@@ -34,7 +34,8 @@ async def raw_echo(request: Request) -> PlainTextResponse:
 
 
 paths = st.text(st.sampled_from("ab/%.;é\x00 ~"), max_size=5).map(lambda text: "/" + text)
-names = st.sampled_from([b"x-a", b"x-b", b"X-A", b"x-ab"])
+# In lower case, as ASGI has it: names that differ in case only are one name, and share keys.
+names = st.sampled_from([b"x-a", b"x-b", b"x-ab"])
 values = st.binary(max_size=3)
 scopes = st.fixed_dictionaries(
     {
@@ -50,7 +51,7 @@ scopes = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=150)
 @given(st.lists(scopes, min_size=2, max_size=12))
 def test_01_key_encoding_is_injective(parts: list[dict[str, Any]]) -> None:
     async def run() -> None:

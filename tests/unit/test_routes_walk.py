@@ -190,6 +190,31 @@ def test_late_routes_are_noticed() -> None:
     inner.routes.append(Route("/x", endpoint))
     assert analysis.watch.changed()
     assert analysis.watch.lists[0] is app.router.routes
+    assert analysis.watch.owners == (app.router, inner)
+
+
+def test_a_replaced_list_of_routes_is_noticed() -> None:
+    app = Starlette(routes=[Route("/x", endpoint), Route("/y", endpoint)])
+    analysis = analyse(app)
+    routes = app.router.routes
+    app.router.routes = list(routes)
+    assert analysis.watch.changed()
+    app.router.routes = routes
+    assert not analysis.watch.changed()
+    routes[-1] = Route("/z", endpoint)
+    assert analysis.watch.changed()
+
+
+def test_every_application_whose_overrides_count_is_named() -> None:
+    fastapi = pytest.importorskip("fastapi")
+    inner, hosted, app = (fastapi.FastAPI(openapi_url=None) for _ in range(3))
+    app.mount("/one", inner)
+    app.mount("/two", inner)
+    app.mount("/plain", Starlette())
+    app.router.routes.append(Host("api.example", app=hosted))
+    assert [id(one) for one in analyse(app).overriders] == [id(app), id(inner), id(hosted)]
+    assert analyse(app.router).overriders[0] is app
+    assert analyse(Starlette()).overriders == ()
 
 
 def test_an_included_router_keeps_order_and_identity() -> None:

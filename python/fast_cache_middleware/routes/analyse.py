@@ -29,7 +29,7 @@ def analyse(app_or_router: Any, *, rules: Sequence[Rule] = (), inner: Any = None
     if not fw.routes_as_usual(router):
         text = f"{type(router).__qualname__} routes in its own way, so nothing behind it is cached"
         opaque = RouteRecord("opaque", "", None, router, None)
-        return Analysis((opaque,), Watch((router.routes,), (len(router.routes),)), root, inside, (text,))
+        return Analysis((opaque,), Watch.over((router,)), root, inside, (text,))
     return _Analyser(root, rules, inside).result()
 
 
@@ -59,16 +59,16 @@ class _Analyser:
         about_order = chain.warning(self.inside)
         if about_order is not None and any(record.cache is not None for record in (*self.records, *self.asked)):
             self.warnings.append(about_order)
-        watch = Watch(tuple(walk.lists), tuple(map(len, walk.lists)))
         return Analysis(
             tuple(self.records),
-            watch,
+            Watch.over(walk.routers),
             self.root,
             self.inside,
             tuple(self.warnings),
             tuple(self.asked),
             self.index,
             tuple(walk.mounted.values()),
+            tuple(walk.overriders.values()),
         )
 
     def _lines(self, found: Found) -> tuple[RouteRecord, ...]:
@@ -125,7 +125,7 @@ def _of_rules(app: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, .
             RouteRecord("route", path, group, None, None, None, mine.cache, mine.drops, inputs)
             for group, mine in configs.split(methods, NOTHING, same)
         )
-    return Analysis(tuple(records), Watch((), ()), app, inside, ())
+    return Analysis(tuple(records), Watch(), app, inside, ())
 
 
 def _line(found: Found, methods: frozenset[str] | None, mine: Configs, inputs: Inputs | None) -> RouteRecord:

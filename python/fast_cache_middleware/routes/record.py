@@ -1,6 +1,6 @@
 """The analysed application as plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -60,14 +60,28 @@ class RouteRecord:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Every list of routes that was walked, top level first, and how long it was."""
+    """Every list of routes that was walked, top level first, as it was then."""
 
-    lists: tuple[list[Any], ...]
-    lengths: tuple[int, ...]
+    lists: tuple[list[Any], ...] = ()
+    lengths: tuple[int, ...] = ()
+    owners: tuple[object, ...] = ()
+    """The router whose `routes` each list is."""
+    last: tuple[object, ...] = ()
+    """The last route of each list, `None` where it was empty."""
+
+    @staticmethod
+    def over(owners: Iterable[Any]) -> "Watch":
+        """Watch the routes of these routers."""
+        routers = tuple(owners)
+        lists = tuple(router.routes for router in routers)
+        return Watch(lists, tuple(map(len, lists)), routers, tuple(routes[-1] if routes else None for routes in lists))
 
     def changed(self) -> bool:
-        """Whether routes came or went since the analysis."""
-        return any(len(routes) != length for routes, length in zip(self.lists, self.lengths, strict=True))
+        """Whether routes came or went since the analysis, or a list was replaced."""
+        return any(
+            getattr(owner, "routes", None) is not routes or len(routes) != length or (length and routes[-1] is not last)
+            for owner, routes, length, last in zip(self.owners, self.lists, self.lengths, self.last, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +107,5 @@ class Analysis:
     """Records by the identities of the framework's nodes on the way to them."""
     mounted: tuple[tuple[str, Any], ...] = ()
     """The applications mounted in this one, each with the prefix of its first mount."""
+    overriders: tuple[Any, ...] = ()
+    """What has `dependency_overrides` that count for these routes: this application and those mounted in it."""

@@ -45,20 +45,27 @@ class _Place:
 
 
 class Walk:
-    """One walk over one application; `found`, `lists` and `mounted` are its result."""
+    """One walk over one application; `found`, `routers`, `mounted` and `overriders` are its result."""
 
     def __init__(self, root: Any) -> None:
         self.found: list[Found] = []
-        self.lists: list[list[Any]] = []
+        self.routers: list[Any] = []
+        """Every router whose routes were walked, the outermost first."""
         self.mounted: dict[int, tuple[str, Any]] = {}
         """The applications mounted in it, by identity, with the prefix of the first mount."""
+        self.overriders: dict[int, Any] = {}
+        """What has `dependency_overrides`, by identity."""
         self._open: set[int] = set()
         router = root.router if isinstance(root, fw.Starlette) else root
-        self._routes(router.routes, _Place(writes_route=fw.writes_route(router)))
+        self._note_overrider(root)
+        self._routes(router, _Place())
 
-    def _routes(self, routes: list[Any], at: _Place) -> None:
+    def _routes(self, router: Any, at: _Place) -> None:
+        routes = router.routes
         self._open.add(id(routes))
-        self.lists.append(routes)
+        self.routers.append(router)
+        self._note_overrider(getattr(router, "dependency_overrides_provider", None))
+        at = replace(at, writes_route=fw.writes_route(router))
         for route in routes:
             self._route(route, at)
         self._open.discard(id(routes))
@@ -127,7 +134,7 @@ class Walk:
             self._ask(at, template.literal_prefix(mount.path) if honest else "")
         inner = replace(at, prefix=prefix, hidden=at.hidden or ask)
         if inside is not None and id(inside[1].routes) not in self._open:
-            self._routes(inside[1].routes, replace(inner, writes_route=fw.writes_route(inside[1])))
+            self._routes(inside[1], inner)
         if not inner.hidden:
             self.found.append(Found("opaque", prefix, None, mount.app, at.outer_route, at.host, at.chain))
 
@@ -142,15 +149,19 @@ class Walk:
             chain=(*at.chain, identity),
             host=host.host,
             hidden=True,
-            writes_route=fw.writes_route(inside[1]),
             outer_route=at.route_in_scope(host),
         )
-        self._routes(inside[1].routes, place)
+        self._routes(inside[1], place)
 
     def _note_mounted(self, prefix: str, app: Any) -> None:
         app = fw.unwrap_body_limit(app)
         if isinstance(app, fw.Starlette):
             self.mounted.setdefault(id(app), (prefix, app))
+            self._note_overrider(app)
+
+    def _note_overrider(self, app: Any) -> None:
+        if hasattr(app, "dependency_overrides"):
+            self.overriders[id(app)] = app
 
     def _included(self, node: Any, at: _Place) -> None:
         """FastAPI from 0.137 on: a lazy node that stands for the routes of an included router."""
@@ -176,7 +187,7 @@ class Walk:
         router = node.original_router
         honest = fw.inherits(router, fw.APIRouter, "matches")
         raw = not fw.inherits(router, fw.APIRouter, "handle")
-        self.lists.append(router.routes)
+        self.routers.append(router)
         for route in router.routes:
             if isinstance(route, fw.IncludedRouter):
                 inner_honest, inner_raw = self._watch_included(route)

@@ -55,8 +55,8 @@ class Application:
         store: MemoryStore,
         namespace: str,
         rows: Sequence[Any],
-        watch: Sequence[list[Any]],
-        owner: object = None,
+        watch: Sequence[tuple[object, list[Any]]],
+        overriders: Sequence[object],
         root_path: str | None = None,
     ) -> Application: ...
     def __len__(self) -> int: ...

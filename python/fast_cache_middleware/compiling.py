@@ -169,13 +169,13 @@ def _drop(config: CacheDropConfig, known: Mapping[object, list[object]]) -> Drop
 
 
 def unmatched_endpoints(analysis: Analysis) -> Sequence[str]:
-    """Warnings about endpoints in `CacheDropConfig.methods` that no cached route has."""
-    cached = cached_endpoints(analysis)
+    """Warnings about endpoints in `CacheDropConfig.methods` that no cached route has, and no warning has named yet."""
+    known = {*cached_endpoints(analysis), *map(endpoint_key, analysis.skipped)}
     return [
         f"{record.path}: CacheDropConfig.methods names {getattr(method, '__qualname__', method)!s}, "
         "which is no cached endpoint"
         for record in (*analysis.records, *analysis.asked)
         for config in record.drops
         for method in config.methods
-        if endpoint_key(method) not in cached
+        if endpoint_key(method) not in known
     ]

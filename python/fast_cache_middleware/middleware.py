@@ -115,11 +115,11 @@ class FastCacheMiddleware(_core.Middleware):
         if self.analysis is None:
             for text in (*analysis.warnings, *unmatched_endpoints(analysis)):
                 logger.warning("%s", text)
-        owner = analysis.root if hasattr(analysis.root, "dependency_overrides") else None
+        watch = list(zip(analysis.watch.owners, analysis.watch.lists, strict=True))
         root_path = getattr(analysis.root, "root_path", "") if analysis.root is not scope.get("app") else ""
         try:
             application = _core.Application(
-                self.store, self.namespace, table, list(analysis.watch.lists), owner, root_path or None
+                self.store, self.namespace, table, watch, list(analysis.overriders), root_path or None
             )
         except ValueError as error:
             raise ConfigError(str(error)) from None

@@ -76,7 +76,7 @@ reasons! {
     NoCache = "no-cache", false;
     /// The response has no lifetime left when it arrives.
     NotFresh = "not-fresh", false;
-    /// The response sets a cookie.
+    /// The response sets a cookie, or the endpoint has left something in the client's session.
     SetCookie = "set-cookie", false;
     /// The response varies by everything.
     VaryAny = "vary-any", false;
@@ -86,6 +86,8 @@ reasons! {
     TooLarge = "too-large", false;
     /// The body ended early, or its length is not what `Content-Length` said.
     Incomplete = "incomplete", true;
+    /// An exception handler answered, which sees the whole request whatever the endpoint declares.
+    ExceptionHandler = "exception-handler", true;
     /// The response has trailers, or a message that a stored response cannot repeat.
     Unrepeatable = "unrepeatable", false;
     /// The response is malformed.

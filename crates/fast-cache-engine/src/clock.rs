@@ -45,6 +45,11 @@ impl Clock {
         }
     }
 
+    /// A number that changes every few milliseconds; a manual clock has none.
+    pub fn tick(&self) -> Option<i64> {
+        matches!(self, Self::System { .. }).then(|| self.now().micros())
+    }
+
     /// Moves a manual clock on, or back; a system clock does not move. Whether it moved.
     pub fn advance(&self, by: Duration, back: bool) -> bool {
         let Self::Manual(micros) = self else {

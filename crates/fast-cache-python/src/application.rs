@@ -4,6 +4,7 @@ use crate::drops::DropRule;
 use crate::overrides::Overrides;
 use crate::specs::{CachedSpec, endpoint_label, read_cached};
 use crate::store::MemoryStore;
+use crate::watch::Watched;
 use fast_cache_core::key::{Identity, inputs::Inputs};
 use fast_cache_core::policy::Policy;
 use fast_cache_core::purge::Label;
@@ -16,6 +17,9 @@ use pyo3::types::{PyList, PyString};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Overrides of so many applications are looked at with each request, of all others now and then.
+const FEW: usize = 4;
 
 /// One route, as the middleware needs it.
 #[derive(Debug)]
@@ -86,22 +90,22 @@ pub(crate) struct Application {
     pub(crate) has_mounts: bool,
     /// The `root_path` that the application will write into the scope, where it has not done so yet.
     pub(crate) root_path: Option<String>,
-    watch: Vec<(Py<PyList>, usize)>,
-    overrides: Option<Overrides>,
+    watch: Vec<Watched>,
+    overrides: Vec<Overrides>,
 }
 
 #[pymethods]
 impl Application {
-    /// Reads the rows of an analysis. `watch` are the route lists whose growth calls for another analysis; `owner` is
-    /// the application whose `dependency_overrides` do.
+    /// Reads the rows of an analysis. `watch` are the route lists whose change calls for another analysis, each with
+    /// whose `routes` it is; `overriders` are the applications whose `dependency_overrides` do, the root first.
     #[new]
-    #[pyo3(signature = (store, namespace, rows, watch, owner=None, root_path=None))]
+    #[pyo3(signature = (store, namespace, rows, watch, overriders, root_path=None))]
     fn new(
         store: &Bound<'_, MemoryStore>,
         namespace: &str,
         rows: Vec<Row<'_>>,
-        watch: Vec<Bound<'_, PyList>>,
-        owner: Option<Bound<'_, PyAny>>,
+        watch: Vec<(Bound<'_, PyAny>, Bound<'_, PyList>)>,
+        overriders: Vec<Bound<'_, PyAny>>,
         root_path: Option<String>,
     ) -> PyResult<Self> {
         let labels = endpoint_labels(namespace, &rows);
@@ -166,7 +170,8 @@ impl Application {
                 distrusted: AtomicBool::new(false),
             });
         }
-        let overrides = owner.as_ref().and_then(Overrides::of);
+        let has_telemetry =
+            |app: &Bound<'_, PyAny>| app.hasattr("_native_telemetry").unwrap_or(false);
         Ok(Self {
             table: table.build(),
             memo: Memo::default(),
@@ -174,16 +179,14 @@ impl Application {
                 .iter()
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),
             routes,
-            has_telemetry: owner
-                .as_ref()
-                .is_some_and(|owner| owner.hasattr("_native_telemetry").unwrap_or(false)),
+            has_telemetry: overriders.iter().any(has_telemetry),
             root_path,
             has_mounts,
             watch: watch
                 .iter()
-                .map(|list| (list.clone().unbind(), list.len()))
+                .map(|(owner, list)| Watched::new(owner, list))
                 .collect(),
-            overrides,
+            overrides: overriders.iter().filter_map(Overrides::of).collect(),
         })
     }
 
@@ -208,10 +211,10 @@ impl Application {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for (list, _) in &self.watch {
-            visit.call(list)?;
+        for watched in &self.watch {
+            watched.traverse(visit)?;
         }
-        if let Some(overrides) = &self.overrides {
+        for overrides in &self.overrides {
             overrides.traverse(visit)?;
         }
         for route in &self.routes {
@@ -229,23 +232,29 @@ impl Application {
 }
 
 impl Application {
-    /// Whether the routes or the dependency overrides have changed since the analysis. `thorough` looks at every list
-    /// of routes; otherwise only at the application's own.
+    /// Whether the routes or the dependency overrides have changed since the analysis. `thorough` looks at everything
+    /// there is to look at; otherwise a glance falls on the application's own routes and overrides.
+    #[inline]
     pub(crate) fn is_outdated(&self, py: Python<'_>, thorough: bool) -> bool {
-        let looked_at = if thorough {
-            self.watch.len()
+        let routes = if thorough {
+            self.watch
+                .iter()
+                .any(|watched| watched.has_changed_at_all(py))
         } else {
-            1.min(self.watch.len())
+            self.watch
+                .first()
+                .is_some_and(|watched| watched.has_changed(py))
         };
-        if self.watch[..looked_at]
-            .iter()
-            .any(|(list, length)| list.bind(py).len() != *length)
-        {
+        if routes {
             return true;
         }
-        self.overrides
-            .as_ref()
-            .is_some_and(|overrides| overrides.have_changed(py))
+        let few = if thorough {
+            self.overrides.len()
+        } else {
+            self.overrides.len().min(FEW)
+        };
+        let overrides = &self.overrides[..few];
+        overrides.iter().any(|overrides| overrides.have_changed(py))
     }
 
     /// Says that the framework took another route where route `index` was predicted.

@@ -14,6 +14,7 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyDict, PyTuple};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, OnceLock};
 
 /// The base of `FastCacheMiddleware`.
@@ -51,6 +52,7 @@ impl Middleware {
             status_lines,
             head_from_get,
             current: RwLock::new(None),
+            looked: AtomicI64::new(0),
         };
         self.installed
             .set(installed)

@@ -8,6 +8,7 @@
 //! | `scope`, `lines` | scopes and header lists, read in place |
 //! | `application`, `specs`, `drops` | the analysed application, as Python hands it over |
 //! | `overrides` | whether the dependencies are still those that were analysed |
+//! | `client` | what a scope tells of the client beside its headers |
 //! | `parameters` | path parameters |
 //! | `recorder/` | between the application and the client on a miss |
 //! | `receive` | what the application learns that bars its answer from being kept |
@@ -29,6 +30,7 @@ mod answer;
 mod application;
 mod awaitable;
 mod call;
+mod client;
 mod drops;
 mod exchange;
 mod explain;
@@ -47,6 +49,7 @@ mod specs;
 mod store;
 mod strict;
 mod visit;
+mod watch;
 
 use pyo3::prelude::*;
 

@@ -86,18 +86,19 @@ impl<'py> MatteringLines<'py> {
             let length = ffi::PyList_Size(list.as_ptr());
             while index < length {
                 let pair = ffi::PyList_GetItem(list.as_ptr(), index);
-                if ffi::PyTuple_CheckExact(pair) == 0 || ffi::PyTuple_Size(pair) != 2 {
+                if ffi::PyTuple_CheckExact(pair) == 0 {
                     return Self::pick_from_any(headers, matters);
                 }
                 let name = ffi::PyTuple_GetItem(pair, 0);
-                if ffi::PyBytes_CheckExact(name) == 0 {
+                if name.is_null() || ffi::PyBytes_CheckExact(name) == 0 {
+                    drop(PyErr::take(headers.py()));
                     return Self::pick_from_any(headers, matters);
                 }
                 if matters(bytes_of(name)) {
-                    if ffi::PyBytes_CheckExact(ffi::PyTuple_GetItem(pair, 1)) == 0 {
+                    let pair: Bound<'py, PyAny> = Bound::from_borrowed_ptr(headers.py(), pair);
+                    if !is_pair(&pair) {
                         return Self::pick_from_any(headers, matters);
                     }
-                    let pair = Bound::from_borrowed_ptr(headers.py(), pair);
                     picked.push(pair.cast_into_unchecked());
                 }
                 index += 1;

@@ -10,7 +10,7 @@ use parking_lot::RwLock;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What a middleware is tied to.
 pub(crate) struct Installed {
@@ -21,6 +21,8 @@ pub(crate) struct Installed {
     pub(crate) status_lines: Arc<StatusLines>,
     pub(crate) head_from_get: bool,
     pub(crate) current: RwLock<Option<Py<Application>>>,
+    /// When the application was last looked at thoroughly.
+    pub(crate) looked: AtomicI64,
 }
 
 /// A route that takes the request and has a configuration.
@@ -42,13 +44,25 @@ impl Installed {
     ) -> PyResult<Py<Application>> {
         let current = self.current.read();
         match &*current {
-            Some(application) if !application.get().is_outdated(py, false) => {
+            Some(application) if !application.get().is_outdated(py, self.is_new_tick()) => {
                 Ok(application.clone_ref(py))
             }
             _ => {
                 drop(current);
                 self.analyse(py, scope)
             }
+        }
+    }
+
+    /// Whether this is the first request since the clock last moved on: a good time to look thoroughly for changes.
+    #[inline]
+    fn is_new_tick(&self) -> bool {
+        let Some(tick) = self.store.get().tick() else {
+            return true;
+        };
+        self.looked.load(Ordering::Relaxed) != tick && {
+            self.looked.store(tick, Ordering::Relaxed);
+            true
         }
     }
 
@@ -108,7 +122,12 @@ impl Installed {
             return Ok(None);
         };
         if route.distrusted.load(Ordering::Relaxed) {
-            return self.resolve_by_asking(py, application, scope);
+            let asked = self.resolve_by_asking(py, application, scope)?;
+            if asked.as_ref().is_some_and(|asked| asked.index == index) {
+                // The framework agrees again. A wrong prediction costs no more than an answer that is not stored.
+                route.distrusted.store(false, Ordering::Relaxed);
+            }
+            return Ok(asked);
         }
         let configured = route.cached.is_some() || (!route.drops.is_empty() && !head_from_get);
         Ok(configured.then_some(Taken {

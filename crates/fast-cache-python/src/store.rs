@@ -38,6 +38,11 @@ impl MemoryStore {
         Arc::clone(self.counters.lock().entry(template.into()).or_default())
     }
 
+    /// A number that changes with the clock; a clock that stands still has none.
+    pub(crate) fn tick(&self) -> Option<i64> {
+        self.clock.get().clock.tick()
+    }
+
     /// The time now.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.get().clock.now()

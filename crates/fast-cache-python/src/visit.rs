@@ -3,6 +3,7 @@
 use crate::answer::messages;
 use crate::application::{Application, Cached, Route};
 use crate::awaitable::SendMessages;
+use crate::client::{has_certificate, is_identified};
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
@@ -67,7 +68,13 @@ impl<'py> Visit<'_, '_, 'py> {
             return bypass(Reason::MalformedRequest);
         };
         let lines = mattering.lines();
-        let noted = Noted::from_lines(&lines);
+        let mut noted = Noted::from_lines(&lines);
+        if cached.raw && has_certificate(self.scope) {
+            noted.authorization = true;
+        }
+        if cached.strict && is_identified(self.scope) {
+            return bypass(Reason::Cookie);
+        }
         let Some(request) = rest.request(self.target, self.root_path, &lines) else {
             return bypass(Reason::MalformedRequest);
         };

@@ -1,6 +1,7 @@
 """From an application to plain data: the one pass that everything else about routes rests on."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from . import chain, configs, template
@@ -27,7 +28,7 @@ def analyse(app_or_router: Any, *, rules: Sequence[Rule] = (), inner: Any = None
     if inner is not None and followed.router is not router and all(one.kind != "unknown" for one in inside):
         inside = (*inside, InsideMiddleware(type(inner).__qualname__, "unknown"))
     if not fw.routes_as_usual(router):
-        text = f"{type(router).__qualname__} routes in its own way, so nothing behind it is cached"
+        text = _own_routing(router)
         opaque = RouteRecord("opaque", "", None, router, None)
         return Analysis((opaque,), Watch.over((router,)), root, inside, (text,))
     return _Analyser(root, rules, inside).result()
@@ -45,6 +46,7 @@ class _Analyser:
         self.asked: list[RouteRecord] = []
         self.index: dict[tuple[int, ...], tuple[RouteRecord, ...]] = {}
         self.warnings: list[str] = []
+        self.skipped: list[object] = []
 
     def result(self) -> Analysis:
         walk = Walk(self.root)
@@ -53,6 +55,7 @@ class _Analyser:
             (self.asked if found.hidden else self.records).extend(lines)
             if found.kind != "ask":
                 self.index[found.chain] = lines
+        self.warnings += (f"{prefix or '/'}: {_own_routing(app)}" for prefix, app in walk.unread)
         self.warnings += (
             f"{type(rule).__name__}({rule.path!r}) matches no route" for rule in self.rules if id(rule) not in self.used
         )
@@ -69,6 +72,7 @@ class _Analyser:
             self.index,
             tuple(walk.mounted.values()),
             tuple(walk.overriders.values()),
+            tuple(self.skipped),
         )
 
     def _lines(self, found: Found) -> tuple[RouteRecord, ...]:
@@ -83,11 +87,30 @@ class _Analyser:
             inputs: Inputs | None = None
             if mine.cache is not None or mine.drops:
                 configs.check(mine, _name(found), known)
+                if mine.cache is not None and self._is_skipped(found):
+                    mine = replace(mine, cache=None)
                 inputs = self._inputs(found)
                 if mine.cache is not None and inputs.reads_body and (methods is None or "GET" in methods):
                     self.warnings.append(f"{_name(found)}: its handler reads the request's body, so it is never cached")
             made.append(_line(found, methods, mine, inputs))
         return tuple(made)
+
+    def _is_skipped(self, found: Found) -> bool:
+        """Whether a hit would skip something of this route's own; says so, unless that is another cache of ours."""
+        unknown = [one.name for one in found.around if one.kind == "unknown"]
+        if found.behind is not None:
+            path, names = found.behind.mount or "/", found.behind.names
+            text = f"{path} is mounted with middleware of its own ({', '.join(names)}), which a hit would skip, "
+            text += "so its routes are not cached"
+            if "FastCacheMiddleware" not in names and text not in self.warnings:
+                self.warnings.append(text)
+        elif unknown:
+            text = f"{_name(found)}: it is wrapped in {', '.join(unknown)}, which a hit would skip, so it is not cached"
+            self.warnings.append(text)
+        else:
+            return False
+        self.skipped.append(found.endpoint)
+        return True
 
     def _rules(self, found: Found) -> tuple[Rule, ...]:
         if not self.rules:
@@ -109,7 +132,8 @@ class _Analyser:
             inputs = declared_inputs(found.source.dependant, found.path, raw=found.raw)
         if self.is_raw:
             inputs = as_raw(inputs)
-        return with_headers(inputs, "origin") if self.has_cors else inputs
+        has_cors = self.has_cors or any(one.kind == "cors" for one in found.around)
+        return with_headers(inputs, "origin") if has_cors else inputs
 
 
 def _of_rules(app: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, ...]) -> Analysis:
@@ -147,3 +171,8 @@ def _name(found: Found) -> str:
     methods = found.methods or ()
     shown = "/".join(sorted(methods - {"HEAD"} if "GET" in methods else methods)) if methods else "any method"
     return f"{shown} {found.path}"
+
+
+def _own_routing(app: Any) -> str:
+    router = app.router if isinstance(app, fw.Starlette) else app
+    return f"{type(router).__qualname__} routes in its own way, so nothing behind it is cached or dropped"

@@ -1,4 +1,4 @@
-"""The middlewares between ours and the router: a hit skips them, so what they may hand to endpoints must be known."""
+"""The middlewares between ours and an endpoint: a hit skips them, so what they may hand on must be known."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,6 +31,8 @@ _COMPRESSION: Final = frozenset(
     }
 )
 _NEXT: Final = ("app", "_app", "asgi_app", "application")
+_DEEPEST: Final = 100
+"""Middlewares that are followed; something that makes up its attributes could go on forever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def follow(app: Any) -> Chain:
     inside: list[InsideMiddleware] = []
     root: Any = None
     seen: set[int] = set()
-    while app is not None and id(app) not in seen:
+    while app is not None and id(app) not in seen and len(seen) < _DEEPEST:
         seen.add(id(app))
         if isinstance(app, fw.Starlette):
             root = app
@@ -65,6 +67,48 @@ def follow(app: Any) -> Chain:
     return Chain(None, None, tuple(inside))
 
 
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """A mounted app that can be read."""
+
+    app: Any
+    """The application or else the router at its end."""
+    router: Any
+    inside: tuple[InsideMiddleware, ...]
+    """What a hit would skip."""
+
+
+def mounted(app: Any) -> Mounted | None:
+    """Read a mounted app; `None` where there is no router at its end, or one that routes in its own way."""
+    inner = fw.unwrap_body_limit(app)
+    router = inner
+    if isinstance(inner, fw.Starlette):
+        router = None if inner.user_middleware or not fw.is_plain_application(inner) else inner.router
+    if isinstance(router, fw.Router) and fw.is_plain_router(router):
+        return Mounted(inner, router, ())
+    followed = follow(app)
+    if followed.root is None or not fw.routes_as_usual(followed.router):
+        return None
+    return Mounted(followed.root, followed.router, followed.inside)
+
+
+def around(app: Any, endpoint: Any) -> tuple[InsideMiddleware, ...]:
+    """The middlewares between a route and its endpoint, outermost first."""
+    inside: list[InsideMiddleware] = []
+    for _ in range(_DEEPEST):
+        if app is None or app is endpoint or is_handler(app):
+            break
+        inside += _classified(type(app), getattr(app, "__dict__", {}), app)
+        app = _next(app)
+    return tuple(inside)
+
+
+def is_handler(app: Any) -> bool:
+    """Whether this is the framework's own way to call an endpoint, with nothing wrapped around it."""
+    handler = app if type(app) is FunctionType else fw.unwrap_body_limit(app)
+    return type(handler) is FunctionType and handler.__code__.co_qualname == "request_response.<locals>.app"
+
+
 def warning(inside: tuple[InsideMiddleware, ...]) -> str | None:
     """What to tell the user about middlewares that make every route raw; `None` where there are none."""
     names = [middleware.name for middleware in inside if middleware.kind == "unknown"]
@@ -75,7 +119,8 @@ def warning(inside: tuple[InsideMiddleware, ...]) -> str | None:
         f"{', '.join(names)} {verb} inside FastCacheMiddleware: a cache hit skips {them}, and since what {they} may "
         "hand to endpoints is unknown, the key of every cached route holds the whole query and nearly every header. "
         f"To run {them} on hits too, call app.add_middleware(FastCacheMiddleware) before you add {them}: "
-        "the middleware added last is the outermost."
+        "the middleware added last is the outermost. What it hands to endpoints then (a user or tenant in request.state "
+        "or a ContextVar) must join their keys: name the headers it reads in vary=, or use key_func."
     )
 
 
@@ -92,7 +137,7 @@ def _classified(cls: Any, options: Any, app: Any = None) -> Iterator[InsideMiddl
         return
     package, name = module.partition(".")[0], getattr(cls, "__qualname__", repr(cls))
     if cls is FunctionType:
-        module, name = app.__module__, app.__qualname__.partition(".<locals>")[0]
+        module, name = app.__module__, app.__code__.co_qualname.partition(".<locals>")[0]
     if package == _OURS or cls in _NEUTRAL or (package, name) in _COMPRESSION:
         yield InsideMiddleware(name, "neutral")
     elif cls is CORSMiddleware:
@@ -111,7 +156,10 @@ def _options(middleware: Any) -> dict[str, Any]:
 
 def _next(app: Any) -> Any:
     for name in _NEXT:
-        inner = getattr(app, name, None)
+        try:
+            inner = getattr(app, name, None)
+        except Exception:  # a proxy that has nothing to stand for yet
+            return None
         if callable(inner):
             return inner
     if isinstance(app, FunctionType) and app.__closure__ is not None and "app" in app.__code__.co_freevars:

@@ -109,3 +109,5 @@ class Analysis:
     """The applications mounted in this one, each with the prefix of its first mount."""
     overriders: tuple[Any, ...] = ()
     """What has `dependency_overrides` that count for these routes: this application and those mounted in it."""
+    skipped: tuple[object, ...] = ()
+    """The endpoints with a `CacheConfig` that are not cached since a hit would skip a middleware of theirs."""

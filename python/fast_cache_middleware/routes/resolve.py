@@ -7,6 +7,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 from . import framework as fw
+from .chain import mounted
 from .record import Analysis, RouteRecord
 
 
@@ -76,11 +77,10 @@ def _included(node: Any, scope: Scope, chain: tuple[int, ...], analysis: Analysi
 def _inside(route: Any, scope: Scope, chain: tuple[int, ...], analysis: Analysis) -> tuple[int, ...] | None:
     if not isinstance(route, (fw.Mount, fw.Host)):
         return chain
-    app = fw.unwrap_body_limit(route.app)
-    root_path = fw.sets_root_path(app)
+    inside = mounted(route.app)
+    if inside is None:
+        return chain
+    root_path = fw.sets_root_path(inside.app)
     if root_path:
         scope["root_path"] = root_path
-    router = app.router if isinstance(app, fw.Starlette) else app
-    if not isinstance(router, fw.Router) or not fw.routes_as_usual(router):
-        return chain
-    return _descend(router.routes, scope, chain, analysis) or chain
+    return _descend(inside.router.routes, scope, chain, analysis) or chain

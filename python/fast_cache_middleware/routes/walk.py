@@ -1,14 +1,22 @@
 """The routes of an application in the order in which the framework tries them, mounts and includes resolved."""
 
 from dataclasses import dataclass, replace
-from types import FunctionType
 from typing import Any, Final
 
+from . import chain as middlewares
 from . import framework as fw
 from . import template
-from .record import RouteKind
+from .record import InsideMiddleware, RouteKind
 
 _HANDLING: Final = ("get_route_handler", "handle")
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Routes of a mounted app with middleware of its own, which a hit would skip."""
+
+    mount: str
+    names: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -28,6 +36,9 @@ class Found:
     raw: bool = False
     """The route hands the whole request to code that declares nothing."""
     hidden: bool = False
+    behind: Behind | None = None
+    around: tuple[InsideMiddleware, ...] = ()
+    """The middlewares of this route alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +50,14 @@ class _Place:
     raw: bool = False
     writes_route: bool = False
     outer_route: object | None = None
+    behind: Behind | None = None
 
     def route_in_scope(self, route: object) -> object | None:
         return route if self.writes_route else self.outer_route
 
 
 class Walk:
-    """One walk over one application; `found`, `routers`, `mounted` and `overriders` are its result."""
+    """One walk over one application; `found`, `routers`, `mounted`, `overriders` and `unread` are its result."""
 
     def __init__(self, root: Any) -> None:
         self.found: list[Found] = []
@@ -55,6 +67,8 @@ class Walk:
         """The applications mounted in it, by identity, with the prefix of the first mount."""
         self.overriders: dict[int, Any] = {}
         """What has `dependency_overrides`, by identity."""
+        self.unread: list[tuple[str, Any]] = []
+        """The mounted applications and routers that route in their own way, with their prefix."""
         self._open: set[int] = set()
         router = root.router if isinstance(root, fw.Starlette) else root
         self._note_overrider(root)
@@ -85,12 +99,14 @@ class Walk:
             self._ask(at, "")
 
     def _api_route(self, route: Any, source: Any, at: _Place, effective: Any) -> None:
-        raw = at.raw or not (_is_handler(_app_of(source, route)) and fw.inherits(route, fw.APIRoute, *_HANDLING))
+        app = _app_of(source, route)
+        usual = middlewares.is_handler(app)
+        raw = at.raw or not (usual and fw.inherits(route, fw.APIRoute, *_HANDLING))
         methods = frozenset(source.methods) if source.methods else None
         chain = (*at.chain, id(source))
         found = Found(
             "route", at.prefix + source.path, methods, source.endpoint, route, at.host, chain, source, effective, raw,
-            at.hidden,
+            at.hidden, at.behind, () if usual else middlewares.around(app, source.endpoint),
         )  # fmt: skip
         self._add_route(found, source, _inherits_matches(route, fw.APIRoute), at)
 
@@ -99,7 +115,7 @@ class Walk:
         chain, in_scope = (*at.chain, identity), at.route_in_scope(route)
         found = Found(
             "route", at.prefix + route.path, methods, route.endpoint, in_scope, at.host, chain, None, effective, True,
-            at.hidden,
+            at.hidden, at.behind, middlewares.around(route.app, route.endpoint),
         )  # fmt: skip
         self._add_route(found, route, _inherits_matches(route, fw.Route), at)
 
@@ -124,40 +140,51 @@ class Walk:
         honest = _inherits_matches(mount, fw.Mount) and template.is_plain(
             mount.path + "/{path:path}", mount.path_regex, mount.param_convertors
         )
-        self._note_mounted(prefix, mount.app)
+        inside = self._read(prefix, mount.app)
         names = template.parameters(mount.path)
-        inside = _resolved(mount.app) if fw.inherits(mount, fw.Mount, "handle") else None
-        moved = inside is not None and fw.sets_root_path(inside[0]) not in ("", prefix)
+        moved = inside is not None and fw.sets_root_path(inside.app) not in ("", prefix)
         # Several splits are possible around a parameter that crosses slashes; a mounted root_path moves the routes.
         ask = not honest or moved or "path" in names.values() or not template.has_distinct_names(at.prefix, mount.path)
         if ask and not at.hidden:
             self._ask(at, template.literal_prefix(mount.path) if honest else "")
         inner = replace(at, prefix=prefix, hidden=at.hidden or ask)
-        if inside is not None and id(inside[1].routes) not in self._open:
-            self._routes(inside[1], inner)
+        self._inside(inside, inner, mount, fw.Mount, prefix)
         if not inner.hidden:
             self.found.append(Found("opaque", prefix, None, mount.app, at.outer_route, at.host, at.chain))
 
     def _host(self, host: Any, at: _Place, identity: int) -> None:
         self._ask(at, "")
-        self._note_mounted(at.prefix, host.app)
-        inside = _resolved(host.app) if fw.inherits(host, fw.Host, "handle") else None
-        if inside is None or id(inside[1].routes) in self._open:
-            return
-        place = replace(
+        inside = self._read(at.prefix, host.app)
+        inner = replace(
             at,
             chain=(*at.chain, identity),
             host=host.host,
             hidden=True,
             outer_route=at.route_in_scope(host),
         )
-        self._routes(inside[1], place)
+        self._inside(inside, inner, host, fw.Host, host.host + at.prefix)
 
-    def _note_mounted(self, prefix: str, app: Any) -> None:
-        app = fw.unwrap_body_limit(app)
-        if isinstance(app, fw.Starlette):
-            self.mounted.setdefault(id(app), (prefix, app))
-            self._note_overrider(app)
+    def _inside(self, inside: middlewares.Mounted | None, at: _Place, mount: Any, base: Any, name: str) -> None:
+        """The routes of a mounted app, if it can be read and is not being read already."""
+        if inside is None or id(inside.router.routes) in self._open:
+            return
+        skipped = tuple(one.name for one in inside.inside)
+        if not fw.inherits(mount, base, "handle"):
+            skipped = (type(mount).__qualname__, *skipped)
+        if skipped:
+            behind = at.behind or Behind(name, ())
+            at = replace(at, behind=Behind(behind.mount, (*behind.names, *skipped)))
+        self._routes(inside.router, at)
+
+    def _read(self, prefix: str, app: Any) -> middlewares.Mounted | None:
+        inside = middlewares.mounted(app)
+        known = fw.unwrap_body_limit(app) if inside is None else inside.app
+        if isinstance(known, fw.Starlette):
+            self.mounted.setdefault(id(known), (prefix, known))
+            self._note_overrider(known)
+        if inside is None and isinstance(known, (fw.Starlette, fw.Router)):
+            self.unread.append((prefix, known))
+        return inside
 
     def _note_overrider(self, app: Any) -> None:
         if hasattr(app, "dependency_overrides"):
@@ -216,22 +243,3 @@ def _starts_as_written(source: Any) -> bool:
 def _app_of(source: Any, route: Any) -> Any:
     app = getattr(source, "app", None)
     return route.app if app is None else app
-
-
-def _is_handler(app: Any) -> bool:
-    """Whether this is FastAPI's own handler, with nothing wrapped around it."""
-    handler = app if type(app) is FunctionType else fw.unwrap_body_limit(app)
-    return type(handler) is FunctionType and handler.__qualname__ == "request_response.<locals>.app"
-
-
-def _resolved(app: Any) -> tuple[Any, Any] | None:
-    """A mounted app with its router, if a hit may skip everything between them."""
-    app = fw.unwrap_body_limit(app)
-    router = app
-    if isinstance(app, fw.Starlette):
-        if not fw.is_plain_application(app) or app.user_middleware:
-            return None
-        router = app.router
-    if not isinstance(router, fw.Router) or not fw.is_plain_router(router):
-        return None
-    return app, router

@@ -141,6 +141,7 @@ pub const fn forward_for(reason: Reason) -> Forward {
         | Reason::VaryTooLong
         | Reason::TooLarge
         | Reason::Incomplete
+        | Reason::ExceptionHandler
         | Reason::Unrepeatable
         | Reason::MalformedResponse
         | Reason::Dropped

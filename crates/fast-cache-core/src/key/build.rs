@@ -53,17 +53,18 @@ pub fn custom_key<'b>(
     text: &str,
     buffer: &'b mut Vec<u8>,
 ) -> KeyRef<'b> {
-    authored_key(identity, &Inputs::default(), secret, text, &[], buffer)
+    authored_key(identity, &Inputs::default(), secret, text, b"", &[], buffer)
 }
 
 /// Builds the key of which the application's author made the part that stands for scheme, host, path and query. The
-/// headers and cookies among `inputs` join it all the same, so that an author who thought of a path forgets no
+/// headers, cookies and credentials in the query among `inputs` join it all the same, so that an author who thought of a path forgets no
 /// credential. The text may hold anything, so it is concealed as headers are.
 pub fn authored_key<'b>(
     identity: &Identity,
     inputs: &Inputs,
     secret: &Secret,
     text: &str,
+    query: &[u8],
     lines: &[Line<'_>],
     buffer: &'b mut Vec<u8>,
 ) -> KeyRef<'b> {
@@ -71,6 +72,14 @@ pub fn authored_key<'b>(
     buffer.push(CUSTOM);
     buffer.extend_from_slice(identity.bytes());
     buffer.extend_from_slice(&secret.conceal(text.as_bytes()));
+    if !inputs.query.secret.is_empty() {
+        let credentials = QueryInputs {
+            only: Some(inputs.query.secret.clone()),
+            ignore: Box::default(),
+            secret: inputs.query.secret.clone(),
+        };
+        push_query(buffer, &credentials, secret, query);
+    }
     push_headers_and_cookies(buffer, inputs, secret, lines);
     KeyRef {
         digest: secret.digest(buffer),
@@ -139,10 +148,13 @@ fn push_query(out: &mut Vec<u8>, inputs: &QueryInputs, secret: &Secret, query: &
             let mut patterns = inputs.ignore.iter();
             patterns.any(|pattern| glob(pattern.as_bytes(), &name))
         };
-        if !inputs.only.as_deref().is_none_or(named) || !unclear && ignored() {
+        // A credential is never left out.
+        let is_secret = !inputs.secret.is_empty() && named(&inputs.secret);
+        let left_out = !inputs.only.as_deref().is_none_or(named) || !unclear && ignored();
+        if left_out && !is_secret {
             continue;
         }
-        if !inputs.secret.is_empty() && named(&inputs.secret) {
+        if is_secret {
             out.push(if value.is_some() { 2 } else { 3 });
             push_part(out, raw_name);
             out.extend_from_slice(&secret.conceal(value.unwrap_or_default()));
@@ -335,7 +347,7 @@ mod tests {
                 Line::new(b"Cookie", cookie),
             ];
             let mut buffer = Vec::new();
-            authored_key(&identity, &inputs, &secret, text, &lines, &mut buffer).to_owned()
+            authored_key(&identity, &inputs, &secret, text, b"", &lines, &mut buffer).to_owned()
         };
         let ann = key("v1:secret-text", b"Bearer ann", b"tenant=a");
         assert_eq!(

@@ -100,6 +100,26 @@ pub fn freely_varied(name: &[u8]) -> bool {
         .any(|known| known[0] == first && name.eq_ignore_ascii_case(known))
 }
 
+/// Whether a query parameter of an endpoint with the raw request may be a credential, by its name: such values are not
+/// handed to storages of other people's making.
+pub fn may_be_credential(name: &str) -> bool {
+    const PARTS: [&str; 12] = [
+        "key", "token", "secret", "passw", "pwd", "auth", "sign", "sig", "session", "jwt", "code",
+        "cred",
+    ];
+    let name = name.to_ascii_lowercase();
+    PARTS.iter().any(|part| name.contains(part))
+}
+
+/// The names in a query that [`may_be_credential`].
+pub fn credential_names(query: &[u8]) -> impl Iterator<Item = String> {
+    query
+        .split(|byte| *byte == b'&')
+        .map(|pair| pair.split(|byte| *byte == b'=').next().unwrap_or_default())
+        .map(|name| String::from_utf8_lossy(&super::build::decode_name(name)).into_owned())
+        .filter(|name| may_be_credential(name))
+}
+
 /// Header values that tell nothing secret and stay readable in a key. All others are concealed.
 pub(super) fn is_plain(name: &str) -> bool {
     matches!(

@@ -66,13 +66,6 @@ pub struct KeyPlan {
 
 /// Derives what must join the key from what is declared.
 pub fn key_plan(declared: Declared) -> KeyPlan {
-    let shared = |public: bool| {
-        if public {
-            Credential::Ignored
-        } else {
-            Credential::NotShared
-        }
-    };
     if declared.custom_key {
         return KeyPlan {
             inputs: Inputs::default(),
@@ -81,19 +74,7 @@ pub fn key_plan(declared: Declared) -> KeyPlan {
         };
     }
     if declared.http_mode {
-        let query = QueryInputs {
-            only: None,
-            ignore: declared.query_ignore.into(),
-            secret: Box::new([]),
-        };
-        return KeyPlan {
-            inputs: Inputs {
-                query,
-                ..Inputs::default()
-            },
-            authorization: shared(declared.public),
-            cookies: Credential::Ignored,
-        };
+        return http_mode(declared);
     }
     let authorization = authorization(&declared);
     let cookies = cookies(&declared);
@@ -101,6 +82,40 @@ pub fn key_plan(declared: Declared) -> KeyPlan {
         authorization,
         cookies,
         inputs: inputs(declared),
+    }
+}
+
+/// HTTP mode is the standard's: the target, and what the response says. Declared credentials other than
+/// `Authorization`, of which the standard knows nothing, join the key all the same.
+fn http_mode(declared: Declared) -> KeyPlan {
+    let secret = |names: Vec<Box<str>>| {
+        if declared.public {
+            Box::default()
+        } else {
+            set(names)
+        }
+    };
+    KeyPlan {
+        inputs: Inputs {
+            query: QueryInputs {
+                only: None,
+                ignore: declared.query_ignore.into(),
+                secret: secret(declared.secret_query),
+            },
+            headers: HeaderInputs {
+                named: secret(declared.secret_headers),
+                ..HeaderInputs::default()
+            },
+            cookies: CookieInputs {
+                named: secret(declared.secret_cookies),
+            },
+        },
+        authorization: if declared.public {
+            Credential::Ignored
+        } else {
+            Credential::NotShared
+        },
+        cookies: Credential::Ignored,
     }
 }
 
@@ -145,7 +160,12 @@ fn inputs(declared: Declared) -> Inputs {
     headers.extend(declared.vary_headers);
     let mut cookies = declared.cookies.unwrap_or_default();
     cookies.extend(declared.vary_cookies);
-    let mut query = if raw && !strict { None } else { declared.query };
+    // The author's own list says what counts, but it does not take a credential out of the key.
+    let mut query = match declared.query_only {
+        Some(names) => Some(names),
+        None if raw && !strict => None,
+        None => declared.query,
+    };
     if public {
         headers
             .retain(|name| &**name != "authorization" && !declared.secret_headers.contains(name));
@@ -169,7 +189,7 @@ fn inputs(declared: Declared) -> Inputs {
     }
     Inputs {
         query: QueryInputs {
-            only: declared.query_only.or(query).map(set),
+            only: query.map(set),
             ignore: set(ignore),
             secret: if public {
                 Box::new([])
@@ -277,6 +297,26 @@ mod tests {
         assert!(plan.inputs.headers.named.is_empty() && plan.inputs.cookies.named.is_empty());
         assert_eq!(plan.inputs.query.only.as_deref(), Some(&*names(&["q"])));
         assert_eq!(plan.authorization, Ignored);
+    }
+
+    #[test]
+    fn a_list_of_query_parameters_keeps_the_credentials() {
+        let declared = Declared {
+            query_only: Some(names(&["page"])),
+            query_ignore: names(&["*"]),
+            secret_query: names(&["api_key"]),
+            ..declared()
+        };
+        let plan = key_plan(declared.clone());
+        assert_eq!(
+            plan.inputs.query.only.as_deref(),
+            Some(&*names(&["api_key", "page"]))
+        );
+        let plan = key_plan(Declared {
+            http_mode: true,
+            ..declared
+        });
+        assert_eq!(&*plan.inputs.query.secret, &*names(&["api_key"]));
     }
 
     #[test]

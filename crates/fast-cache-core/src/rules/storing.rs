@@ -3,7 +3,7 @@
 
 use crate::fields::Line;
 use crate::fields::cache_control::ResponseDirectives;
-use crate::policy::Policy;
+use crate::policy::{Lifetime, Policy};
 use crate::reason::Reason;
 use crate::stored::Traits;
 
@@ -40,10 +40,7 @@ pub fn may_store(
     {
         return Err(Reason::SetCookie);
     }
-    let shared_with_credentials = policy.public
-        || directives.public
-        || directives.s_maxage.is_some()
-        || directives.must_revalidate;
+    let shared_with_credentials = policy.public || permits_sharing(directives, policy);
     if only_shared && !shared_with_credentials {
         return Err(Reason::Authorization);
     }
@@ -51,6 +48,21 @@ pub fn may_store(
         shared_with_credentials,
         must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
     })
+}
+
+/// Whether the response says that it may answer requests with `Authorization`
+/// ([RFC 9111 §3.5](https://www.rfc-editor.org/rfc/rfc9111#section-3.5)).
+///
+/// `s-maxage` and `must-revalidate` give that permission for the lifetime that they come with. Where the route's own
+/// lifetime takes its place, a lifetime of zero gave no permission.
+fn permits_sharing(directives: &ResponseDirectives, policy: &Policy) -> bool {
+    if directives.public {
+        return true;
+    }
+    let given = directives.s_maxage.is_some() || directives.must_revalidate;
+    let overridden = policy.lifetime != Lifetime::Response;
+    let is_zero = directives.s_maxage.or(directives.max_age) == Some(0);
+    given && !(overridden && is_zero)
 }
 
 /// The body length that `Content-Length` announces.
@@ -129,6 +141,18 @@ mod tests {
             );
         }
         assert_eq!(check(200, &[], false), Ok(false));
+        for directive in [
+            "max-age=0, must-revalidate",
+            "s-maxage=0",
+            "s-maxage=0, max-age=60",
+        ] {
+            let header = [("cache-control", directive)];
+            assert_eq!(
+                check(200, &header, true),
+                Err(Reason::Authorization),
+                "{directive}"
+            );
+        }
     }
 
     #[test]

@@ -130,16 +130,18 @@ pub(crate) fn visible(request: &Owned, inputs: &Inputs) -> Visible {
 }
 
 fn visible_query(request: &Owned, inputs: &QueryInputs) -> Vec<Vec<u8>> {
+    let is = |names: &[Box<str>], name: &[u8]| names.iter().any(|known| known.as_bytes() == name);
+    // A credential is never left out.
+    let is_secret = |name: &[u8]| is(&inputs.secret, name);
     let Some(only) = &inputs.only else {
         if inputs.ignore.is_empty() && inputs.secret.is_empty() {
             return vec![request.query.clone()];
         }
-        let ignored = |name: &[u8]| inputs.ignore.iter().any(|known| known.as_bytes() == name);
-        return pairs(&request.query, |name| !ignored(name));
+        return pairs(&request.query, |name| {
+            !is(&inputs.ignore, name) || is_secret(name)
+        });
     };
-    pairs(&request.query, |name| {
-        only.iter().any(|known| known.as_bytes() == name)
-    })
+    pairs(&request.query, |name| is(only, name) || is_secret(name))
 }
 
 fn pairs(query: &[u8], joins: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {

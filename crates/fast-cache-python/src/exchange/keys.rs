@@ -29,7 +29,9 @@ impl Exchange {
             let lines = headers.lines();
             if let Some(text) = custom {
                 let inputs = &self.cached()?.inputs;
-                let key = authored_key(identity, inputs, secret, text, &lines, &mut buffer);
+                let request = details.request(target, &self.asked.root_path, &lines);
+                let query = request.map(|request| request.query).unwrap_or_default();
+                let key = authored_key(identity, inputs, secret, text, query, &lines, &mut buffer);
                 return Ok(key.to_owned());
             }
             let host = Noted::from_lines(&lines).host;

@@ -23,7 +23,7 @@ use crate::answer::{StatusLines, messages};
 use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
 use crate::drops::DroppingSend;
-use crate::lines::HeaderLines;
+use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
 use crate::resolve::Installed;
 use crate::scope::{Details, Target};
@@ -31,6 +31,7 @@ use crate::store::MemoryStore;
 use crate::visit::note_route;
 use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, begin};
 use fast_cache_core::key::Key;
+use fast_cache_core::key::inputs::{credential_names, freely_varied};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::request::Noted;
 use fast_cache_engine::find::find;
@@ -40,7 +41,7 @@ use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::PyDict;
+use pyo3::types::{PyBytesMethods, PyDict};
 use std::sync::Arc;
 
 /// A request as it was asked for.
@@ -184,30 +185,44 @@ impl Exchange {
             .clone_ref(py)
     }
 
-    /// Declared headers that are credentials.
+    /// The request's headers that are or may be credentials: those the key names, and where the endpoint takes the
+    /// raw request or its author makes the key, all that are not varied freely.
     #[getter]
-    fn secret_headers(&self) -> PyResult<Vec<&str>> {
-        Ok(self
-            .cached()?
-            .inputs
-            .headers
-            .named
-            .iter()
-            .map(|name| &**name)
-            .collect())
+    fn secret_headers(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let cached = self.cached()?;
+        let named = cached.inputs.headers.named.iter();
+        let mut names: Vec<String> = named.map(|name| name.to_string()).collect();
+        if cached.raw || cached.key_func.is_some() {
+            let details = Details::read(self.asked.scope.bind(py));
+            for line in details.iter().flat_map(|details| details.headers.lines()) {
+                if !freely_varied(line.name) {
+                    names.push(String::from_utf8_lossy(line.name).into_owned());
+                }
+            }
+        }
+        Ok(names)
     }
 
-    /// Declared query parameters that are credentials.
+    /// The request's query parameters that are or may be credentials, likewise.
     #[getter]
-    fn secret_query(&self) -> PyResult<Vec<&str>> {
-        Ok(self
-            .cached()?
-            .inputs
-            .query
-            .secret
-            .iter()
-            .map(|name| &**name)
-            .collect())
+    fn secret_query(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let cached = self.cached()?;
+        let declared = cached.inputs.query.secret.iter();
+        let mut names: Vec<String> = declared.map(|name| name.to_string()).collect();
+        if cached.raw || cached.key_func.is_some() {
+            let query = self
+                .asked
+                .scope
+                .bind(py)
+                .get_item(crate::names::query_string(py))?;
+            let query = query.and_then(|query| as_bytes(&query));
+            let query = query
+                .as_ref()
+                .map(|query| query.as_bytes())
+                .unwrap_or_default();
+            names.extend(credential_names(query));
+        }
+        Ok(names)
     }
 
     /// A `send` that drops what the route says, once the handler is known to have succeeded.

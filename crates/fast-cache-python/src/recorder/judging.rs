@@ -2,6 +2,7 @@
 
 use super::{Errand, InProgress, item};
 use crate::application::Cached;
+use crate::client::{has_session, is_handling_exception};
 use crate::lines::HeaderLines;
 use crate::names;
 use fast_cache_core::exchange::{Fetch, Head};
@@ -35,9 +36,14 @@ impl Errand {
                 .get_item(names::endpoint(py))
                 .ok()
                 .flatten();
-            if !taken.is_some_and(|taken| taken.is(expected)) {
-                application.distrust(self.route);
-                return Err(Reason::RouteMismatch);
+            match taken {
+                Some(taken) if taken.is(expected) => {}
+                Some(_) => {
+                    application.distrust(self.route);
+                    return Err(Reason::RouteMismatch);
+                }
+                // Something before the router has answered: that says nothing of the prediction.
+                None => return Err(Reason::RouteMismatch),
             }
         }
         if item(message, names::trailers(py))
@@ -63,6 +69,12 @@ impl Errand {
             &cached.inputs,
             self.store.get().now(),
         )?;
+        if is_handling_exception(py) {
+            return Err(Reason::ExceptionHandler);
+        }
+        if cached.raw && has_session(self.scope.bind(py)) {
+            return Err(Reason::SetCookie);
+        }
         let labels = self.labels(cached, &lines)?;
         Ok(InProgress {
             key,

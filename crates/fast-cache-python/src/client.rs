@@ -1,0 +1,43 @@
+//! What a scope tells of the client beside its headers: outer middleware and the server leave it there.
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+/// Whether the client's session holds anything.
+pub(crate) fn has_session(scope: &Bound<'_, PyDict>) -> bool {
+    item(scope, "session").is_some_and(|session| session.is_truthy().unwrap_or(true))
+}
+
+/// Whether outer middleware has said who the client is.
+pub(crate) fn is_identified(scope: &Bound<'_, PyDict>) -> bool {
+    let is_user = |user: Bound<'_, PyAny>| {
+        let authenticated = user.getattr("is_authenticated");
+        authenticated.is_ok_and(|said| said.is_truthy().unwrap_or(true))
+    };
+    has_session(scope) || item(scope, "user").is_some_and(is_user)
+}
+
+/// Whether the client has shown a certificate (the TLS extension of ASGI).
+pub(crate) fn has_certificate(scope: &Bound<'_, PyDict>) -> bool {
+    let tls = item(scope, "extensions").and_then(|extensions| extensions.get_item("tls").ok());
+    tls.is_some_and(|tls| {
+        ["client_cert_name", "client_cert_chain"]
+            .iter()
+            .any(|name| {
+                let shown = tls.get_item(name);
+                shown.is_ok_and(|shown| shown.is_truthy().unwrap_or(true))
+            })
+    })
+}
+
+/// Whether the code that is running was called from an exception handler.
+pub(crate) fn is_handling_exception(py: Python<'_>) -> bool {
+    // SAFETY: gives a new reference to the exception being handled, or null.
+    let handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetHandledException()) };
+    handled.is_some_and(|handled| !handled.is_none())
+}
+
+fn item<'py>(scope: &Bound<'py, PyDict>, name: &str) -> Option<Bound<'py, PyAny>> {
+    scope.get_item(name).ok()?
+}

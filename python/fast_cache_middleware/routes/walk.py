@@ -70,6 +70,7 @@ class Walk:
         self.unread: list[tuple[str, Any]] = []
         """The mounted applications and routers that route in their own way, with their prefix."""
         self._open: set[int] = set()
+        self._root = root
         router = root.router if isinstance(root, fw.Starlette) else root
         self._note_overrider(root)
         self._routes(router, _Place())
@@ -179,7 +180,7 @@ class Walk:
     def _read(self, prefix: str, app: Any) -> middlewares.Mounted | None:
         inside = middlewares.mounted(app)
         known = fw.unwrap_body_limit(app) if inside is None else inside.app
-        if isinstance(known, fw.Starlette):
+        if isinstance(known, fw.Starlette) and known is not self._root:
             self.mounted.setdefault(id(known), (prefix, known))
             self._note_overrider(known)
         if inside is None and isinstance(known, (fw.Starlette, fw.Router)):

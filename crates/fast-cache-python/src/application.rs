@@ -12,8 +12,10 @@ use fast_cache_core::route::{Memo, PatternError, Table, TableBuilder, Template, 
 use fast_cache_engine::observe::RouteCounters;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::{PyList, PyString};
+use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,7 +71,7 @@ impl Cached {
 type Row<'py> = (
     String,
     String,
-    Option<Vec<String>>,
+    Option<Bound<'py, PyAny>>,
     Bound<'py, PyAny>,
     Bound<'py, PyAny>,
     Option<String>,
@@ -110,6 +112,7 @@ impl Application {
     ) -> PyResult<Self> {
         let labels = endpoint_labels(namespace, &rows);
         let has_mounts = rows.iter().any(|row| row.0 == "opaque");
+        let uncounted = Arc::default();
         let mut table = TableBuilder::new();
         let mut routes = Vec::with_capacity(rows.len());
         for (kind, template, methods, endpoint, route, host, cached, drops) in rows {
@@ -127,9 +130,10 @@ impl Application {
                 // Behind an `ask`: only the framework finds it.
                 "asked" => {}
                 _ => {
-                    let methods: Option<Vec<&str>> = methods
+                    let methods = methods.map(|methods| texts(&methods)).transpose()?;
+                    let methods: Option<SmallVec<[&str; 4]>> = methods
                         .as_ref()
-                        .map(|methods| methods.iter().map(String::as_str).collect());
+                        .map(|methods| methods.iter().map(|name| &**name).collect());
                     let target = u32::try_from(routes.len()).unwrap_or(u32::MAX);
                     match table.route(&template, methods.as_deref(), target) {
                         Ok(()) => {}
@@ -159,7 +163,7 @@ impl Application {
                 counters: if counted {
                     store.get().counters_of(&template)
                 } else {
-                    Arc::default()
+                    Arc::clone(&uncounted)
                 },
                 parameters: parameter_names(store.py(), &template, counted),
                 template: template.into(),
@@ -264,6 +268,14 @@ impl Application {
             route.counters.mispredicted();
         }
     }
+}
+
+/// The texts in a collection.
+fn texts(collection: &Bound<'_, PyAny>) -> PyResult<SmallVec<[PyBackedStr; 4]>> {
+    collection
+        .try_iter()?
+        .map(|text| Ok(text?.extract()?))
+        .collect()
 }
 
 /// The names of a template's parameters, interned; of a route that is never answered from here, none.

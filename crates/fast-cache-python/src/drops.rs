@@ -2,7 +2,7 @@
 
 use crate::names;
 use crate::store::MemoryStore;
-use fast_cache_core::policy::Statuses;
+use fast_cache_core::policy::{Statuses, canonical_spellings};
 use fast_cache_core::purge::{Cover, HostPattern, Label, PathPattern, Purge};
 use fast_cache_core::route::{Template, parse_template};
 use fast_cache_engine::observe::RouteCounters;
@@ -118,12 +118,9 @@ impl DropRule {
     pub(crate) fn purge<'v>(&self, parameter: impl Fn(&str) -> Option<&'v str>) -> Purge {
         let mut covers = self.fixed.clone();
         for filled in &self.filled {
-            for spelling in [Spelling::AsWritten, Spelling::Canonical] {
-                let (Filled::Subtree(template) | Filled::Glob(template) | Filled::Tag(template)) =
-                    filled;
-                let Some(text) = fill(template, &parameter, spelling) else {
-                    continue;
-                };
+            let (Filled::Subtree(template) | Filled::Glob(template) | Filled::Tag(template)) =
+                filled;
+            for text in spellings(template, &parameter) {
                 covers.push(match filled {
                     Filled::Subtree(_) => Cover::Label(Label::subtree(&text)),
                     Filled::Tag(_) => Cover::Label(Label::tag(&text)),
@@ -152,12 +149,6 @@ impl DropRule {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelling {
-    AsWritten,
-    Canonical,
-}
-
 /// Whether the author wrote one `*`, as the last segment; one that a parameter holds is none of the author's.
 fn ends_in_its_only_star(template: &Template) -> bool {
     template
@@ -165,33 +156,32 @@ fn ends_in_its_only_star(template: &Template) -> bool {
         .is_some_and(|text| text.ends_with("/*") && text.matches('*').count() == 1)
 }
 
-/// Fills a template; in canonical spelling only where that is another one.
-fn fill<'v>(
-    template: &Template,
-    parameter: &impl Fn(&str) -> Option<&'v str>,
-    spelling: Spelling,
-) -> Option<String> {
-    if spelling == Spelling::AsWritten {
-        return template.fill(parameter);
+/// The template filled with the parameters as they were written, and in every other way to write them.
+fn spellings<'v>(template: &Template, parameter: &impl Fn(&str) -> Option<&'v str>) -> Vec<String> {
+    let mut chosen: Vec<HashMap<&str, String>> = vec![HashMap::new()];
+    for named in template.parameters() {
+        let name = &*named.name;
+        if chosen[0].contains_key(name) {
+            continue;
+        }
+        let Some(written) = parameter(name) else {
+            return Vec::new();
+        };
+        let others = canonical_spellings(written);
+        let all = std::iter::once(written.to_owned()).chain(others);
+        chosen = all
+            .flat_map(|spelling| {
+                chosen.iter().cloned().map(move |mut values| {
+                    values.insert(name, spelling.clone());
+                    values
+                })
+            })
+            .collect();
     }
-    let canonical: HashMap<&str, String> = template
-        .parameters()
-        .filter_map(|named| {
-            Some((
-                &*named.name,
-                fast_cache_core::policy::canonical_spelling(parameter(&named.name)?)?,
-            ))
-        })
-        .collect();
-    if canonical.is_empty() {
-        return None;
-    }
-    template.fill(|name| {
-        canonical
-            .get(name)
-            .map(String::as_str)
-            .or_else(|| parameter(name))
-    })
+    chosen
+        .iter()
+        .filter_map(|values| template.fill(|name| values.get(name).map(String::as_str)))
+        .collect()
 }
 
 /// A path pattern from its kind and text.

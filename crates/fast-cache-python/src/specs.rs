@@ -83,10 +83,13 @@ pub(crate) fn read_cached(
             .map_err(|error| PyValueError::new_err(format!("{template}: tag {tag:?}: {error}")))
     });
     let canonical = spec.canonical.iter().map(|(name, kind)| {
-        let kind = if kind == "uuid" {
-            Canonical::Uuid
-        } else {
-            Canonical::Integer
+        let kind = match kind.as_str() {
+            "uuid" => Canonical::Uuid,
+            "number" => Canonical::Number,
+            "bool" => Canonical::Boolean,
+            "date" => Canonical::Date,
+            "mixed" => Canonical::Mixed,
+            _ => Canonical::Integer,
         };
         (name.as_str().into(), kind)
     });

@@ -126,11 +126,6 @@ impl<'py> Visit<'_, '_, 'py> {
                 Decision::Forward(forward) => {
                     let key = key.to_owned();
                     drop(buffers);
-                    if self.application.get().is_outdated(py, true) {
-                        // The routes have changed: this request is answered without us, the next by a new analysis.
-                        self.installed.analyse(py, self.scope)?;
-                        return bypass(Reason::RouteMismatch);
-                    }
                     let Some(all) = HeaderLines::from_any(&headers) else {
                         return bypass(Reason::MalformedRequest);
                     };

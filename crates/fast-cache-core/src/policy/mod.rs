@@ -1,7 +1,9 @@
 //! What a route's author asked for, as plain data.
 
+mod canonical;
 pub mod declared;
 
+pub use canonical::{Canonical, canonical_spellings};
 use std::time::Duration;
 
 /// How long a response may be reused.
@@ -59,96 +61,6 @@ impl Default for Statuses {
     }
 }
 
-/// A path parameter whose declared type folds several spellings into one value, so that a drop by value could miss an
-/// entry under another spelling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Canonical {
-    /// Decimal without sign, blanks or leading zeros (`-` is fine before a non-zero number).
-    Integer,
-    /// Lower-case with hyphens.
-    Uuid,
-}
-
-impl Canonical {
-    /// Whether `text` is the one spelling that is cached.
-    pub fn holds(self, text: &str) -> bool {
-        let bytes = text.as_bytes();
-        match self {
-            Self::Integer => {
-                let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-                match digits {
-                    [b'0'] => digits.len() == bytes.len(),
-                    [b'1'..=b'9', rest @ ..] => rest.iter().all(u8::is_ascii_digit),
-                    _ => false,
-                }
-            }
-            Self::Uuid => {
-                bytes.len() == 36
-                    && bytes.iter().enumerate().all(|(index, byte)| match index {
-                        8 | 13 | 18 | 23 => *byte == b'-',
-                        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-                    })
-            }
-        }
-    }
-}
-
-/// The canonical spelling of a path parameter that reads as an integer or a UUID in another spelling; `None` where it is
-/// neither, or is canonical already. A drop by value covers both spellings.
-pub fn canonical_spelling(text: &str) -> Option<String> {
-    let trimmed = text.trim();
-    let canonical = integer(trimmed).or_else(|| uuid(trimmed))?;
-    (canonical != text).then_some(canonical)
-}
-
-fn integer(text: &str) -> Option<String> {
-    let (negative, digits) = match text.as_bytes().first()? {
-        b'-' => (true, &text[1..]),
-        b'+' => (false, &text[1..]),
-        _ => (false, text),
-    };
-    // Python and pydantic read "1_000" and "7.0" as integers too.
-    let whole = digits
-        .split_once('.')
-        .map_or(Some(digits), |(whole, zeros)| {
-            zeros.bytes().all(|byte| byte == b'0').then_some(whole)
-        })?;
-    let digits: String = whole.chars().filter(|letter| *letter != '_').collect();
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let digits = digits.trim_start_matches('0');
-    Some(match (digits, negative) {
-        ("", _) => "0".to_owned(),
-        (digits, true) => format!("-{digits}"),
-        (digits, false) => digits.to_owned(),
-    })
-}
-
-fn uuid(text: &str) -> Option<String> {
-    let inner = text.strip_prefix("urn:uuid:").unwrap_or(text);
-    let inner = inner
-        .strip_prefix('{')
-        .and_then(|inner| inner.strip_suffix('}'))
-        .unwrap_or(inner);
-    let digits: String = inner
-        .chars()
-        .filter(|letter| *letter != '-')
-        .map(|letter| letter.to_ascii_lowercase())
-        .collect();
-    if digits.len() != 32 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some(format!(
-        "{}-{}-{}-{}-{}",
-        &digits[..8],
-        &digits[8..12],
-        &digits[12..16],
-        &digits[16..20],
-        &digits[20..]
-    ))
-}
-
 /// The caching policy of one route.
 #[derive(Clone, Debug)]
 #[allow(
@@ -203,7 +115,7 @@ impl Default for Policy {
 
 #[cfg(test)]
 mod tests {
-    use super::{Canonical, Statuses, canonical_spelling};
+    use super::Statuses;
 
     #[test]
     fn statuses_hold_what_was_added() {
@@ -217,50 +129,5 @@ mod tests {
         }
         assert!(Statuses::NONE.with(100).with(599).contains(599));
         assert!(!Statuses::NONE.with(600).contains(600));
-    }
-
-    #[test]
-    fn other_spellings_are_found() {
-        let id = "123e4567-e89b-12d3-a456-426614174000";
-        for (text, expected) in [
-            ("007", Some("7")),
-            ("+7", Some("7")),
-            (" 7 ", Some("7")),
-            ("-00", Some("0")),
-            ("7.0", Some("7")),
-            ("1_000", Some("1000")),
-            ("7", None),
-            ("-7", None),
-            ("seven", None),
-            ("", None),
-            ("7.5", None),
-            ("123E4567E89B12D3A456426614174000", Some(id)),
-            ("urn:uuid:123e4567-e89b-12d3-a456-426614174000", Some(id)),
-            (id, None),
-            ("\u{661}", None),
-        ] {
-            assert_eq!(canonical_spelling(text).as_deref(), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn one_spelling_is_canonical() {
-        for (text, expected) in [
-            ("0", true),
-            ("7", true),
-            ("-7", true),
-            ("-0", false),
-            ("07", false),
-            ("+7", false),
-            (" 7", false),
-            ("", false),
-            ("-", false),
-            ("7.0", false),
-        ] {
-            assert_eq!(Canonical::Integer.holds(text), expected, "{text:?}");
-        }
-        assert!(Canonical::Uuid.holds("123e4567-e89b-12d3-a456-426614174000"));
-        assert!(!Canonical::Uuid.holds("123E4567-e89b-12d3-a456-426614174000"));
-        assert!(!Canonical::Uuid.holds("123e4567e89b12d3a456426614174000"));
     }
 }

@@ -1,7 +1,10 @@
 """What an endpoint can see of a request is read off its parameters; what is not understood counts as everything."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Annotated, Any, Literal, NewType, Union
 from uuid import UUID
 
 import pytest
@@ -20,11 +23,24 @@ from fastapi.security import (
     OpenIdConnect,
     SecurityScopes,
 )
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    UUID4,
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PastDate,
+    PositiveInt,
+    condecimal,
+    conint,
+    model_validator,
+)
 from starlette.requests import HTTPConnection
 
 from fast_cache_middleware.config import CacheConfig
 from fast_cache_middleware.routes import Inputs, analyse, inputs_with_overrides, overrides_of, overrides_token
+from fast_cache_middleware.routes.inputs import raw_inputs
 
 
 def inputs_of(endpoint: Callable[..., Any], path: str = "/x") -> Inputs:
@@ -39,6 +55,69 @@ def test_nothing_declared_is_nothing_seen() -> None:
     async def endpoint(response: Response, tasks: BackgroundTasks, scopes: SecurityScopes) -> None: ...
 
     assert inputs_of(endpoint) == Inputs(False, (), (), False, (), False)
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+UserId = NewType("UserId", int)
+Key = NewType("Key", UUID)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "kind"),
+    [
+        (int, "int"),
+        (UserId, "int"),
+        (Annotated[UserId, Path(gt=0)], "int"),
+        (PositiveInt, "int"),
+        (conint(lt=5), "int"),
+        (Level, "int"),
+        (UUID, "uuid"),
+        (UUID4, "uuid"),
+        (Key, "uuid"),
+        (float, "number"),
+        (Decimal, "number"),
+        (condecimal(max_digits=5), "number"),
+        (int | float, "number"),
+        (bool, "bool"),
+        (bool | str, "bool"),
+        (date, "date"),
+        (datetime, "date"),
+        (PastDate, "date"),
+        (AwareDatetime, "date"),
+        (Annotated[NewType("When", date), "said"] | str, "date"),
+        (int | str, "mixed"),
+        (Union[UserId, Key], "mixed"),  # noqa: UP007
+        (Annotated[int, "said"] | str, "mixed"),
+        (str, None),
+        (Colour, None),
+        (Literal["a", "b"], None),
+        (str | Colour, None),
+    ],
+)
+def test_types_that_fold_spellings_are_known(annotation: Any, kind: str | None) -> None:
+    async def endpoint(item: Any) -> None: ...
+
+    endpoint.__annotations__["item"] = annotation
+    app = FastAPI(openapi_url=None)
+    try:
+        app.get("/{item}", dependencies=[CacheConfig()])(endpoint)
+    except AssertionError as error:
+        pytest.skip(str(error))
+    inputs = analyse(app).records[0].inputs
+    assert inputs is not None
+    assert dict(inputs.canonical) == ({} if kind is None else {"item": kind})
+
+
+def test_convertors_fold_too() -> None:
+    canonical = dict(raw_inputs("/{a:int}/{b:float}/{c:uuid}/{d}/{e:path}").canonical)
+    assert canonical == {"a": "int", "b": "number", "c": "uuid"}
 
 
 def test_parameters_with_aliases() -> None:

@@ -119,8 +119,8 @@ def warning(inside: tuple[InsideMiddleware, ...]) -> str | None:
         f"{', '.join(names)} {verb} inside FastCacheMiddleware: a cache hit skips {them}, and since what {they} may "
         "hand to endpoints is unknown, the key of every cached route holds the whole query and nearly every header. "
         f"To run {them} on hits too, call app.add_middleware(FastCacheMiddleware) before you add {them}: "
-        "the middleware added last is the outermost. What it hands to endpoints then (a user or tenant in request.state "
-        "or a ContextVar) must join their keys: name the headers it reads in vary=, or use key_func."
+        "the middleware added last is the outermost. What it hands to endpoints then (a user or tenant in "
+        "request.state or a ContextVar) must join their keys: name the headers it reads in vary=, or use key_func."
     )
 
 

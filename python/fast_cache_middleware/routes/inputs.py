@@ -4,7 +4,9 @@ import functools
 import types
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
 from fast_cache_middleware.config import CacheConfig, CacheDropConfig
@@ -27,8 +29,10 @@ _SECURITY_READS: Final = {
     "OAuth2": "authorization", "OAuth2PasswordBearer": "authorization",
     "OAuth2AuthorizationCodeBearer": "authorization", "OpenIdConnect": "authorization",
 }  # fmt: skip
-_FOLDED: Final[dict[object, FoldedType]] = {int: "int", UUID: "uuid"}
-_CONVERTOR_FOLDED: Final[dict[str, FoldedType]] = {"int": "int", "uuid": "uuid"}
+_FOLDED: Final[tuple[tuple[type, FoldedType], ...]] = (
+    (bool, "bool"), (int, "int"), (float, "number"), (Decimal, "number"), (UUID, "uuid"), (date, "date"),
+)  # fmt: skip
+_CONVERTOR_FOLDED: Final[dict[str, FoldedType]] = {"int": "int", "float": "number", "uuid": "uuid"}
 
 Known = Literal["named", "whole"]
 
@@ -103,7 +107,7 @@ class _Reader:
             for field in current.cookie_params:
                 self._field("cookie", field)
             for field in current.path_params:
-                folded = _FOLDED.get(_bare(_annotation(field)))
+                folded = _folded(_annotation(field))
                 if folded is not None:
                     self.canonical[field.alias] = folded
 
@@ -224,14 +228,51 @@ def _annotation(field: Any) -> Any:
     return getattr(field, "type_", None) if annotation is None else annotation
 
 
-def _bare(annotation: Any) -> Any:
-    """The type without `Annotated` and `| None`; `None` for what cannot be a dictionary key."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) in (Union, types.UnionType):
-        others = [member for member in get_args(annotation) if member is not type(None)]
-        annotation = _bare(others[0]) if len(others) == 1 else None
-    return annotation if isinstance(annotation, type) else None
+def _folded(annotation: Any) -> FoldedType | None:
+    """The kind of a type that reads several spellings as one value; of a union, the kind that suits every member."""
+    if annotation is str:
+        return None
+    kinds = {_kind(member) for member in _members(annotation)}
+    for kind in ("bool", "date"):
+        if kind in kinds:
+            return kind
+    if len(kinds) == 1:
+        return kinds.pop()
+    return "number" if kinds == {"int", "number"} else "mixed"
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation stands for, without `Annotated`, `NewType`, aliases and `| None`."""
+    pending = [annotation]
+    while pending:
+        one = pending.pop()
+        origin = get_origin(one)
+        if origin is Annotated:
+            pending.append(get_args(one)[0])
+        elif origin is Union or origin is types.UnionType:
+            pending += (member for member in get_args(one) if member is not types.NoneType)
+        elif isinstance(one, TypeVar):
+            pending += one.__constraints__ or ((one.__bound__,) if one.__bound__ is not None else ())
+        elif not isinstance(one, type) and (inner := _named(one)) is not None:
+            pending.append(inner)
+        else:
+            yield one
+
+
+def _named(alias: Any) -> Any:
+    """What a `NewType` or a type alias stands for."""
+    inner = getattr(alias, "__supertype__", None)
+    return getattr(alias, "__value__", None) if inner is None else inner
+
+
+def _kind(one: Any) -> FoldedType | None:
+    if isinstance(one, type):
+        for base, kind in _FOLDED:
+            if issubclass(one, base):
+                return kind
+        if one.__module__ == "pydantic.types" and "date" in one.__qualname__.lower():
+            return "date"  # `PastDate` and the like are dates to type checkers only
+    return None
 
 
 def _models(annotation: Any) -> Iterator[type]:

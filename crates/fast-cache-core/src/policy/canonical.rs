@@ -370,7 +370,7 @@ mod tests {
     #[test]
     fn every_day_has_its_date() {
         let mut last = String::new();
-        for day in -200_000..200_000_i64 {
+        for day in -50_000..50_000_i64 {
             let stamp = (day * 86_400).to_string();
             let found = canonical_spellings(&stamp);
             let date = found.last().unwrap();

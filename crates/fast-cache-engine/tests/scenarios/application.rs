@@ -3,7 +3,7 @@
 use crate::corpus::{Config, Drop, MaxAge, Options, Route};
 use fast_cache_core::key::Identity;
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
-use fast_cache_core::policy::{Canonical, Lifetime, Policy, Statuses, canonical_spelling};
+use fast_cache_core::policy::{Canonical, Lifetime, Policy, Statuses, canonical_spellings};
 use fast_cache_core::purge::{Cover, HostPattern, Label, PathPattern, Purge};
 use fast_cache_core::route::{Convertor, Table, TableBuilder, Template, parse_template};
 use std::collections::HashMap;
@@ -226,8 +226,8 @@ fn filled(text: &str, parameters: &[(String, String)]) -> Vec<String> {
     let canonical: Vec<(String, String)> = parameters
         .iter()
         .map(|(name, value)| {
-            let spelling = canonical_spelling(value).unwrap_or_else(|| value.clone());
-            (name.clone(), spelling)
+            let spelling = canonical_spellings(value).into_iter().next();
+            (name.clone(), spelling.unwrap_or_else(|| value.clone()))
         })
         .collect();
     let fill = |parameters: &[(String, String)]| {

@@ -106,7 +106,8 @@ class _Analyser:
                 self.warnings.append(text)
         elif unknown:
             text = f"{_name(found)}: it is wrapped in {', '.join(unknown)}, which a hit would skip, so it is not cached"
-            self.warnings.append(text)
+            if text not in self.warnings:
+                self.warnings.append(text)
         else:
             return False
         self.skipped.append(found.endpoint)

@@ -230,9 +230,9 @@ def _annotation(field: Any) -> Any:
 
 def _folded(annotation: Any) -> FoldedType | None:
     """The kind of a type that reads several spellings as one value; of a union, the kind that suits every member."""
-    if annotation is str:
-        return None
-    kinds = {_kind(member) for member in _members(annotation)}
+    if isinstance(annotation, type):
+        return _kind(annotation)
+    kinds = {_kind(member) if isinstance(member, type) else None for member in _members(annotation)}
     for kind in ("bool", "date"):
         if kind in kinds:
             return kind
@@ -265,14 +265,14 @@ def _named(alias: Any) -> Any:
     return getattr(alias, "__value__", None) if inner is None else inner
 
 
+@functools.lru_cache(maxsize=256)
 def _kind(one: Any) -> FoldedType | None:
-    if isinstance(one, type):
-        for base, kind in _FOLDED:
-            if issubclass(one, base):
-                return kind
-        if one.__module__ == "pydantic.types" and "date" in one.__qualname__.lower():
-            return "date"  # `PastDate` and the like are dates to type checkers only
-    return None
+    for base, kind in _FOLDED:
+        if issubclass(one, base):
+            return kind
+    # `PastDate` and the like are dates to type checkers only.
+    is_date = one.__module__ == "pydantic.types" and "date" in one.__qualname__.lower()
+    return "date" if is_date else None
 
 
 def _models(annotation: Any) -> Iterator[type]:

@@ -114,9 +114,10 @@ class Walk:
     def _plain_route(self, route: Any, at: _Place, identity: int, effective: Any) -> None:
         methods = frozenset(route.methods) if route.methods else None
         chain, in_scope = (*at.chain, identity), at.route_in_scope(route)
+        usual = middlewares.is_handler(route.app)
         found = Found(
             "route", at.prefix + route.path, methods, route.endpoint, in_scope, at.host, chain, None, effective, True,
-            at.hidden, at.behind, middlewares.around(route.app, route.endpoint),
+            at.hidden, at.behind, () if usual else middlewares.around(route.app, route.endpoint),
         )  # fmt: skip
         self._add_route(found, route, _inherits_matches(route, fw.Route), at)
 
@@ -169,7 +170,7 @@ class Walk:
         """The routes of a mounted app, if it can be read and is not being read already."""
         if inside is None or id(inside.router.routes) in self._open:
             return
-        skipped = tuple(one.name for one in inside.inside)
+        skipped = tuple([one.name for one in inside.inside])
         if not fw.inherits(mount, base, "handle"):
             skipped = (type(mount).__qualname__, *skipped)
         if skipped:

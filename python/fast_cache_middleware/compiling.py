@@ -10,9 +10,7 @@ from .controller import Controller
 from .exceptions import ConfigError
 from .routes import Analysis, Inputs, RouteRecord, inputs_with_overrides, overrides_of, overrides_token
 
-Row = tuple[
-    str, str, frozenset[str] | None, object, object, str | None, "CachedSpec | None", "Sequence[DropSpec]"
-]
+Row = tuple[str, str, frozenset[str] | None, object, object, str | None, "CachedSpec | None", "Sequence[DropSpec]"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,9 @@ def test_a_lifetime_of_zero_is_no_permission_to_share(control: str) -> None:
     assert ask(app, "/me").body == b""
 
 
-@pytest.mark.parametrize("left", [{"session": {"user": "ann"}}, {"user": type("User", (), {"is_authenticated": True})()}])
+@pytest.mark.parametrize(
+    "left", [{"session": {"user": "ann"}}, {"user": type("User", (), {"is_authenticated": True})()}]
+)
 def test_strict_inputs_do_not_share_what_outer_middleware_knows(left: dict[str, Any]) -> None:
     app = FastAPI()
     app.add_middleware(FastCacheMiddleware)

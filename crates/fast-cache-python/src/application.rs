@@ -272,10 +272,7 @@ impl Application {
 
 /// The texts in a collection.
 fn texts(collection: &Bound<'_, PyAny>) -> PyResult<SmallVec<[PyBackedStr; 4]>> {
-    collection
-        .try_iter()?
-        .map(|text| Ok(text?.extract()?))
-        .collect()
+    collection.try_iter()?.map(|text| text?.extract()).collect()
 }
 
 /// The names of a template's parameters, interned; of a route that is never answered from here, none.

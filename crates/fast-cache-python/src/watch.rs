@@ -14,18 +14,16 @@ pub(crate) struct Watched {
 }
 
 impl Watched {
-    /// Remembers what `list` holds, and that it is the `routes` of `owner`.
-    pub(crate) fn new(owner: &Bound<'_, PyAny>, list: &Bound<'_, PyList>) -> Self {
-        let is_its = owner.getattr("routes").is_ok_and(|routes| routes.is(list));
-        let length = list.len();
-        let last = length
-            .checked_sub(1)
-            .and_then(|last| list.get_item(last).ok());
+    /// Remembers what `routes` holds, and that it is the `routes` of `owner`.
+    pub(crate) fn new(owner: &Bound<'_, PyAny>, routes: &Bound<'_, PyList>) -> Self {
+        let is_its = owner.getattr("routes").is_ok_and(|its| its.is(routes));
+        let length = routes.len();
+        let index = length.checked_sub(1);
         Self {
             owner: is_its.then(|| owner.clone().unbind()),
-            list: list.clone().unbind(),
+            list: routes.clone().unbind(),
             length,
-            last: last.map(Bound::unbind),
+            last: index.and_then(|index| routes.get_item(index).map(Bound::unbind).ok()),
         }
     }
 

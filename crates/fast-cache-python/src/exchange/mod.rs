@@ -190,8 +190,8 @@ impl Exchange {
     #[getter]
     fn secret_headers(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let cached = self.cached()?;
-        let named = cached.inputs.headers.named.iter();
-        let mut names: Vec<String> = named.map(|name| name.to_string()).collect();
+        let declared = cached.inputs.headers.named.iter();
+        let mut names: Vec<String> = declared.map(ToString::to_string).collect();
         if cached.raw || cached.key_func.is_some() {
             let details = Details::read(self.asked.scope.bind(py));
             for line in details.iter().flat_map(|details| details.headers.lines()) {
@@ -208,7 +208,7 @@ impl Exchange {
     fn secret_query(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let cached = self.cached()?;
         let declared = cached.inputs.query.secret.iter();
-        let mut names: Vec<String> = declared.map(|name| name.to_string()).collect();
+        let mut names: Vec<String> = declared.map(ToString::to_string).collect();
         if cached.raw || cached.key_func.is_some() {
             let query = self
                 .asked
@@ -216,11 +216,9 @@ impl Exchange {
                 .bind(py)
                 .get_item(crate::names::query_string(py))?;
             let query = query.and_then(|query| as_bytes(&query));
-            let query = query
-                .as_ref()
-                .map(|query| query.as_bytes())
-                .unwrap_or_default();
-            names.extend(credential_names(query));
+            if let Some(query) = query {
+                names.extend(credential_names(query.as_bytes()));
+            }
         }
         Ok(names)
     }

@@ -24,7 +24,7 @@ class Settings:
     undeclared_headers: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CachedSpec:
     """One `CacheConfig` with what its route can see; the core reads it attribute by attribute."""
 
@@ -60,7 +60,7 @@ class CachedSpec:
     variant: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class DropSpec:
     """One `CacheDropConfig`; the core reads it attribute by attribute."""
 

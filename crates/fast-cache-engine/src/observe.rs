@@ -13,6 +13,7 @@ pub struct RouteCounters {
     bypasses: AtomicU64,
     stores: AtomicU64,
     drops: AtomicU64,
+    evictions: AtomicU64,
     mispredictions: AtomicU64,
     entries: AtomicI64,
     bytes: AtomicI64,
@@ -35,6 +36,8 @@ pub struct RouteCounts {
     pub stores: u64,
     /// Drops.
     pub drops: u64,
+    /// Entries that made room for others.
+    pub evictions: u64,
     /// Requests for which the framework took another route than was predicted.
     pub mispredictions: u64,
     /// Entries held now.
@@ -72,6 +75,11 @@ impl RouteCounters {
         self.drops.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Counts an entry that made room for another.
+    pub fn evicted(&self) {
+        self.evictions.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Counts a wrong prediction.
     pub fn mispredicted(&self) {
         self.mispredictions.fetch_add(1, Ordering::Relaxed);
@@ -104,6 +112,7 @@ impl RouteCounters {
             bypasses: read(&self.bypasses),
             stores: read(&self.stores),
             drops: read(&self.drops),
+            evictions: read(&self.evictions),
             mispredictions: read(&self.mispredictions),
             entries: gauge(&self.entries),
             bytes: gauge(&self.bytes),

@@ -36,6 +36,13 @@ impl Representation {
         }
     }
 
+    /// Counts that it had to make room for another.
+    pub(crate) fn evicted(&self) {
+        if let Some((counters, _)) = &self.counted {
+            counters.evicted();
+        }
+    }
+
     /// The counters of its route.
     pub(crate) fn counters(&self) -> Option<Arc<RouteCounters>> {
         self.counted

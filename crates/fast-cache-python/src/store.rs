@@ -74,10 +74,13 @@ impl MemoryStore {
         }
         let longest = longest.map(Duration::try_from_secs_f64).transpose();
         Ok(Self {
-            store: fast_cache_store::MemoryStore::new(Limits {
-                max_entries,
-                max_bytes,
-            }),
+            store: fast_cache_store::MemoryStore::observed(
+                Limits {
+                    max_entries,
+                    max_bytes,
+                },
+                Representation::evicted,
+            ),
             secret: Secret::from_bytes(&bytes),
             longest: longest
                 .map_err(|error| PyValueError::new_err(error.to_string()))?
@@ -246,6 +249,7 @@ fn fill(row: &Bound<'_, PyDict>, counts: &RouteCounts) -> PyResult<()> {
         ("bypasses", counts.bypasses),
         ("stores", counts.stores),
         ("drops", counts.drops),
+        ("evictions", counts.evictions),
         ("entries", counts.entries),
         ("bytes", counts.bytes),
     ] {

@@ -47,6 +47,7 @@ const MAX_SHARDS: usize = 16;
 #[derive(Debug)]
 pub struct MemoryStore<R> {
     limits: Limits,
+    on_eviction: fn(&R),
     shards: Box<[RwLock<Shard<R>>]>,
     budget: Budget,
     generations: Generations,
@@ -67,6 +68,12 @@ type Released<R> = Vec<Arc<Entry<R>>>;
 impl<R: Send + Sync> MemoryStore<R> {
     /// An empty store.
     pub fn new(limits: Limits) -> Self {
+        Self::observed(limits, |_| {})
+    }
+
+    /// An empty store that tells of each response that has to make room for another. `on_eviction` is called with locks
+    /// held: it may count, and nothing else.
+    pub fn observed(limits: Limits, on_eviction: fn(&R)) -> Self {
         let entries = limits.max_entries.clamp(1, u32::MAX as usize - 1);
         let limits = Limits {
             max_entries: entries,
@@ -75,6 +82,7 @@ impl<R: Send + Sync> MemoryStore<R> {
         let shards = (entries / ENTRIES_PER_SHARD).clamp(1, MAX_SHARDS);
         Self {
             limits,
+            on_eviction,
             shards: (0..shards).map(|_| RwLock::new(Shard::new())).collect(),
             budget: Budget::new(limits),
             generations: Generations::new(limits.max_bytes),
@@ -115,6 +123,9 @@ impl<R: Send + Sync> MemoryStore<R> {
         if let Some(entry) = evicted {
             self.budget.release(held(&entry));
             self.evictions.fetch_add(1, Ordering::Relaxed);
+            if let Some(stored) = entry.response() {
+                (self.on_eviction)(&stored.representation);
+            }
             released.push(entry);
         }
         found

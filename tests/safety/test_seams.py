@@ -101,6 +101,32 @@ def test_strict_inputs_do_not_share_what_outer_middleware_knows(left: dict[str, 
     assert (stranger.body, stranger.cache) == (b'"[]"', "MISS")
 
 
+class Everything(Controller):
+    """Overrides a hook, so that Python drives the exchange."""
+
+    async def is_cachable_request(self, request: Any) -> bool:
+        return True
+
+
+def test_what_the_scope_says_of_the_client_counts_with_hooks_too() -> None:
+    app = FastAPI()
+    app.add_middleware(FastCacheMiddleware, controller=Everything())
+
+    @app.get("/strict", dependencies=[CacheConfig(60, strict_inputs=True)])
+    async def strict(request: Request) -> str:
+        return str(request.scope.get("session"))
+
+    @app.get("/raw", dependencies=[CacheConfig(60)])
+    async def raw(request: Request) -> str:
+        return str(request.scope.get("extensions"))
+
+    assert ask(app, "/strict", session={"user": "ann"}).cache == "BYPASS"
+    assert b"ann" not in ask(app, "/strict").body
+    certificate = {"tls": {"client_cert_name": "CN=ann", "client_cert_chain": []}}
+    assert ask(app, "/raw", extensions=certificate).cache == "BYPASS"
+    assert b"ann" not in ask(app, "/raw").body
+
+
 def test_an_answer_that_fills_the_session_is_not_kept() -> None:
     app = FastAPI()
     app.add_middleware(FastCacheMiddleware)

@@ -1,8 +1,24 @@
 //! What a scope tells of the client beside its headers: outer middleware and the server leave it there.
 
+use crate::application::Cached;
+use fast_cache_core::fields::Line;
+use fast_cache_core::rules::request::Noted;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+
+/// What a request's header lines and its scope say of it.
+#[inline]
+pub(crate) fn note<'a>(
+    scope: &Bound<'_, PyDict>,
+    cached: &Cached,
+    lines: &[Line<'a>],
+) -> Noted<'a> {
+    let mut noted = Noted::from_lines(lines);
+    noted.authorization |= cached.raw && has_certificate(scope);
+    noted.identified = cached.strict && is_identified(scope);
+    noted
+}
 
 /// Whether the client's session holds anything.
 pub(crate) fn has_session(scope: &Bound<'_, PyDict>) -> bool {
@@ -10,7 +26,7 @@ pub(crate) fn has_session(scope: &Bound<'_, PyDict>) -> bool {
 }
 
 /// Whether outer middleware has said who the client is.
-pub(crate) fn is_identified(scope: &Bound<'_, PyDict>) -> bool {
+fn is_identified(scope: &Bound<'_, PyDict>) -> bool {
     let is_user = |user: Bound<'_, PyAny>| {
         let authenticated = user.getattr("is_authenticated");
         authenticated.is_ok_and(|said| said.is_truthy().unwrap_or(true))
@@ -19,7 +35,7 @@ pub(crate) fn is_identified(scope: &Bound<'_, PyDict>) -> bool {
 }
 
 /// Whether the client has shown a certificate (the TLS extension of ASGI).
-pub(crate) fn has_certificate(scope: &Bound<'_, PyDict>) -> bool {
+fn has_certificate(scope: &Bound<'_, PyDict>) -> bool {
     let tls = item(scope, "extensions").and_then(|extensions| extensions.get_item("tls").ok());
     tls.is_some_and(|tls| {
         ["client_cert_name", "client_cert_chain"]

@@ -1,13 +1,13 @@
 //! What would be done with a request, in words.
 
 use crate::application::Application;
+use crate::client::note;
 use crate::scope::{Details, Target};
 use crate::store::MemoryStore;
 use fast_cache_core::exchange::{Decision, Outcome, begin};
 use fast_cache_core::key::{build_key, explain::explain_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::freshness::remaining;
-use fast_cache_core::rules::request::Noted;
 use fast_cache_engine::find::find;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -57,7 +57,7 @@ pub(crate) fn explain<'py>(
         return Ok(said);
     };
     let lines = details.headers.lines();
-    let noted = Noted::from_lines(&lines);
+    let noted = note(scope, cached, &lines);
     let identity = target.method().and_then(|method| cached.identity(method));
     let (Some(identity), Some(request)) = (identity, details.request(&target, root_path, &lines))
     else {

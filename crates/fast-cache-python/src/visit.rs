@@ -3,7 +3,7 @@
 use crate::answer::messages;
 use crate::application::{Application, Cached, Route};
 use crate::awaitable::SendMessages;
-use crate::client::{has_certificate, is_identified};
+use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
@@ -17,7 +17,6 @@ use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
 use fast_cache_core::key::{build_key, variant_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::route_path;
-use fast_cache_core::rules::request::Noted;
 use fast_cache_engine::find::find_selecting;
 use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
@@ -68,13 +67,7 @@ impl<'py> Visit<'_, '_, 'py> {
             return bypass(Reason::MalformedRequest);
         };
         let lines = mattering.lines();
-        let mut noted = Noted::from_lines(&lines);
-        if cached.raw && has_certificate(self.scope) {
-            noted.authorization = true;
-        }
-        if cached.strict && is_identified(self.scope) {
-            return bypass(Reason::Cookie);
-        }
+        let noted = note(self.scope, cached, &lines);
         let Some(request) = rest.request(self.target, self.root_path, &lines) else {
             return bypass(Reason::MalformedRequest);
         };

@@ -32,6 +32,9 @@ pub struct Noted<'a> {
     pub range: bool,
     /// A body is announced.
     pub body: bool,
+    /// The endpoint would learn who the client is from elsewhere than the header lines, and the key does not hold it. No
+    /// line says so; the host does.
+    pub identified: bool,
 }
 
 impl<'a> Noted<'a> {
@@ -139,7 +142,7 @@ pub fn permits(lines: &[Line<'_>], noted: &Noted<'_>, policy: &Policy) -> Result
     if noted.authorization && policy.authorization == Credential::NotShared {
         permits.only_shared = true;
     }
-    if noted.cookie && policy.cookies == Credential::NotShared {
+    if noted.identified || (noted.cookie && policy.cookies == Credential::NotShared) {
         return Err(Reason::Cookie);
     }
     Ok(permits)
@@ -259,6 +262,18 @@ mod tests {
         assert_eq!(
             check(&Policy::default(), &[("host", "a"), ("Host", "a")]),
             Err(Reason::MalformedRequest)
+        );
+    }
+
+    #[test]
+    fn a_client_that_is_known_from_elsewhere_is_turned_away() {
+        let noted = Noted {
+            identified: true,
+            ..Noted::default()
+        };
+        assert_eq!(
+            permits(&[], &noted, &Policy::default()),
+            Err(Reason::Cookie)
         );
     }
 

@@ -22,6 +22,7 @@ pub(crate) use recorder::ExchangeRecorder;
 use crate::answer::{StatusLines, messages};
 use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
+use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
@@ -33,7 +34,6 @@ use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, begin};
 use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::request::Noted;
 use fast_cache_engine::find::find;
 use fast_cache_store::LocalStore;
 use found::FoundResponse;
@@ -133,7 +133,7 @@ impl Exchange {
         };
         let cached = self.cached()?;
         let lines = details.headers.lines();
-        let noted = Noted::from_lines(&lines);
+        let noted = note(scope, cached, &lines);
         let Some(request) = details.request(&target, &self.asked.root_path, &lines) else {
             return Ok(Err(Reason::MalformedRequest));
         };

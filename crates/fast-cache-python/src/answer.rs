@@ -18,6 +18,8 @@ const PLACES: usize = 256;
 /// Makes the header lines that the cache adds.
 pub(crate) struct StatusLines {
     name: CacheName,
+    /// `cache-status` of an answer that was stored, by the reason for which the application was asked.
+    stored: [PyOnceLock<Py<PyTuple>>; Reason::ALL.len()],
     /// The header lines of recent answers, by response: they change once a second.
     memo: Box<[Mutex<Option<Remembered>>]>,
 }
@@ -36,6 +38,7 @@ impl StatusLines {
     pub(crate) fn new(name: CacheName) -> Self {
         Self {
             name,
+            stored: [const { PyOnceLock::new() }; Reason::ALL.len()],
             memo: (0..PLACES).map(|_| Mutex::new(None)).collect(),
         }
     }
@@ -98,6 +101,22 @@ impl StatusLines {
 
     /// `cache-status: name; fwd=…`; says `stored` only where that is known.
     pub(crate) fn forwarded<'py>(
+        &self,
+        py: Python<'py>,
+        why: Reason,
+        kept: Result<(), Reason>,
+        is_known: bool,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        if kept.is_ok() && is_known {
+            let make = || self.make_forwarded(py, why, kept, is_known);
+            let line =
+                self.stored[why as usize].get_or_try_init(py, || make().map(Bound::unbind))?;
+            return Ok(line.bind(py).clone());
+        }
+        self.make_forwarded(py, why, kept, is_known)
+    }
+
+    fn make_forwarded<'py>(
         &self,
         py: Python<'py>,
         why: Reason,

@@ -69,15 +69,12 @@ impl Following {
                 self.stage = Stage::Running(running.clone().unbind());
                 return Ok(Some(yielded));
             }
-            Ok(None) => {
-                self.sender.get().complete(py);
-                None
-            }
+            Ok(None) => None,
             // Cancelled: whoever did it wants no more waiting.
             Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
             Err(error) => Some(error),
         };
-        match self.sender.get().release(py) {
+        match self.sender.get().end(py, error.is_none()) {
             Some(mut messages) => {
                 let driven = messages.drive(py, None);
                 self.released(Box::new(messages), error, driven)

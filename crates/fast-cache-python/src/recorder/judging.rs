@@ -23,7 +23,7 @@ impl Errand {
         message: &Bound<'_, PyDict>,
         fetch: Fetch,
         key: Key,
-    ) -> Result<InProgress, Reason> {
+    ) -> Result<Box<InProgress>, Reason> {
         let application = self.application.get();
         let route = &application.routes[self.route];
         let Some(cached) = &route.cached else {
@@ -76,7 +76,7 @@ impl Errand {
             return Err(Reason::SetCookie);
         }
         let labels = self.labels(cached, &lines)?;
-        Ok(InProgress {
+        Ok(Box::new(InProgress {
             key,
             recording: record.recording,
             varying: record.varying,
@@ -85,7 +85,7 @@ impl Errand {
             chunks: SmallVec::new(),
             held: None,
             refused: None,
-        })
+        }))
     }
 
     fn labels(&self, cached: &Cached, lines: &[Line<'_>]) -> Result<Vec<Label>, Reason> {

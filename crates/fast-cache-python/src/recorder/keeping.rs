@@ -12,7 +12,7 @@ use fast_cache_core::stored::Stored;
 use fast_cache_engine::commit::{Commit, commit, union};
 use fast_cache_store::{Content, LocalStore, Put, Variants};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyTuple};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -30,12 +30,13 @@ pub(crate) struct Finished {
 }
 
 impl Recorder {
-    /// Commits a whole response. The entity tag made from it is good for this answer even if it was not kept.
-    pub(super) fn finish(
+    /// Commits a whole response. The header line with the entity tag that was made from it is good for this answer even
+    /// if it was not kept.
+    pub(super) fn finish<'py>(
         &mut self,
-        py: Python<'_>,
+        py: Python<'py>,
         progress: InProgress,
-    ) -> (Option<u64>, Result<(), Reason>) {
+    ) -> (Option<Bound<'py, PyTuple>>, Result<(), Reason>) {
         let InProgress {
             key,
             recording,
@@ -53,6 +54,7 @@ impl Recorder {
         let Ok((lines, line_weight)) = kept_lines(py, &headers, etag) else {
             return (None, Err(Reason::MalformedResponse));
         };
+        let etag_line = etag.and_then(|_| last(&lines));
         let weight = line_weight + body_weight(body.as_bytes().len());
         let counters =
             Arc::clone(&self.errand.application.get().routes[self.errand.route].counters);
@@ -80,7 +82,7 @@ impl Recorder {
                 varying,
                 weight,
             });
-            return (etag, Ok(()));
+            return (etag_line, Ok(()));
         }
         let request = HeaderLines::from_snapshot(self.errand.headers.bind(py));
         let kept = commit(
@@ -100,7 +102,7 @@ impl Recorder {
         if kept.is_ok() {
             counters.stored();
         }
-        (etag, kept)
+        (etag_line, kept)
     }
 }
 
@@ -143,6 +145,11 @@ impl Errand {
         });
         key
     }
+}
+
+fn last<'py>(lines: &Bound<'py, PyTuple>) -> Option<Bound<'py, PyTuple>> {
+    let last = lines.len().checked_sub(1)?;
+    lines.get_item(last).ok()?.cast_into().ok()
 }
 
 /// All chunks in one.

@@ -94,10 +94,15 @@ impl Recorder {
             kind.as_ref()
                 .is_some_and(|kind| kind.eq(name).unwrap_or(false))
         };
+        // What is to be expected first: comparing takes time.
+        let is_start = || is(names::response_start(py));
+        if matches!(self.state, State::Waiting(_)) && is_start() {
+            return self.on_start(py, message);
+        }
         if is(names::response_body(py)) {
             return self.on_body(py, message);
         }
-        if is(names::response_start(py)) {
+        if is_start() {
             return self.on_start(py, message);
         }
         // Informational and debugging messages pass; all others are a part of the response that cannot be repeated.
@@ -116,6 +121,11 @@ impl Recorder {
         } else {
             self.give_up(py, message)
         }
+    }
+
+    /// Whether there is nothing left to do: messages pass as they come.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.state, State::Passing)
     }
 
     /// The application's call has ended well: a body that has ended by then is whole.
@@ -181,12 +191,12 @@ impl Recorder {
         };
         self.errand.mirror_scope(py);
         match kept {
-            Ok(progress) => {
+            Ok(mut progress) => {
                 // Only a response that says how long it is, and so comes in one piece, is held back.
                 let hold_back = progress.recording.wants_etag()
                     && progress.recording.announced_length().is_some();
-                let held = hold_back.then(|| message.clone().unbind());
-                self.state = State::Recording(Box::new(InProgress { held, ..progress }));
+                progress.held = hold_back.then(|| message.clone().unbind());
+                self.state = State::Recording(progress);
                 if hold_back {
                     Outgoing::Nothing
                 } else {
@@ -236,21 +246,22 @@ impl Recorder {
         if more {
             return self.after_held(py, message);
         }
-        let State::Recording(progress) = std::mem::replace(&mut self.state, State::Passing) else {
+        let State::Recording(mut progress) = std::mem::replace(&mut self.state, State::Passing)
+        else {
             return Outgoing::AsItCame;
         };
         if progress.recording.announced_length().is_none() {
             self.state = State::Ended(progress);
             return Outgoing::AsItCame;
         }
-        let held = progress.held.as_ref().map(|held| held.clone_ref(py));
+        let held = progress.held.take();
         let (etag, kept) = self.finish(py, *progress);
         match held {
             None => Outgoing::AsItCame,
             Some(held) => {
                 let start = self
                     .errand
-                    .start_message(py, held.bind(py), etag, kept)
+                    .start_message(py, held.bind(py), etag.as_ref(), kept)
                     .unwrap_or(held);
                 Outgoing::Two(start, message.clone().into_any().unbind())
             }

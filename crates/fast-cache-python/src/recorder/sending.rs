@@ -7,6 +7,7 @@ use fast_cache_core::reason::Reason;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::sync::PyOnceLock;
 
 /// A `send` that records what passes through it.
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
@@ -30,16 +31,16 @@ impl RecordingSend {
         self.received.refuse(reason);
     }
 
-    /// The application's call has ended well.
-    pub(crate) fn complete(&self, py: Python<'_>) {
-        if let Some(mut recorder) = self.recorder.try_lock() {
+    /// The application's call has ended, `well` or not. Sends the start message that is held back, if one is.
+    pub(crate) fn end(&self, py: Python<'_>, well: bool) -> Option<SendMessages> {
+        let mut recorder = self.recorder.try_lock()?;
+        if recorder.is_passing() {
+            return None;
+        }
+        if well {
             recorder.complete(py);
         }
-    }
-
-    /// Sends the start message that is held back, if one is.
-    pub(crate) fn release(&self, py: Python<'_>) -> Option<SendMessages> {
-        let held = self.recorder.try_lock()?.release(py)?;
+        let held = recorder.release(py)?;
         Some(SendMessages::new(self.send.clone_ref(py), Some(held), None))
     }
 }
@@ -57,7 +58,7 @@ impl RecordingSend {
         match outgoing {
             Outgoing::AsItCame => self.send.call1(py, (message,)),
             Outgoing::One(message) => self.send.call1(py, (message,)),
-            Outgoing::Nothing => Ok(Py::new(py, SendMessages::nothing())?.into_any()),
+            Outgoing::Nothing => nothing(py),
             Outgoing::Two(first, second) => {
                 let messages = SendMessages::two(self.send.clone_ref(py), first, second);
                 Ok(Py::new(py, messages)?.into_any())
@@ -81,4 +82,11 @@ impl RecordingSend {
         visit.call(&errand.scope)?;
         visit.call(&errand.outer_scope)
     }
+}
+
+/// An awaitable that does nothing. It holds nothing that being driven could change, so one is enough for all.
+fn nothing(py: Python<'_>) -> PyResult<Py<PyAny>> {
+    static NOTHING: PyOnceLock<Py<SendMessages>> = PyOnceLock::new();
+    let nothing = NOTHING.get_or_try_init(py, || Py::new(py, SendMessages::nothing()))?;
+    Ok(nothing.clone_ref(py).into_any())
 }

@@ -4,11 +4,10 @@ use super::Errand;
 use crate::lines::is_one_shot;
 use crate::names;
 use fast_cache_core::exchange::Outcome;
-use fast_cache_core::fields::validators::format_generated;
 use fast_cache_core::reason::Reason;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 impl Errand {
     /// A copy of a start message that says what happened. The application's own message is never changed.
@@ -16,7 +15,7 @@ impl Errand {
         &self,
         py: Python<'_>,
         message: &Bound<'_, PyDict>,
-        etag: Option<u64>,
+        etag: Option<&Bound<'_, PyTuple>>,
         kept: Result<(), Reason>,
     ) -> PyResult<Py<PyDict>> {
         let list = match message.get_item(names::headers(py))? {
@@ -28,12 +27,8 @@ impl Errand {
             },
             None => PyList::empty(py),
         };
-        if let Some(hash) = etag {
-            let tag = format_generated(hash);
-            list.append(PyTuple::new(
-                py,
-                [PyBytes::new(py, b"etag"), PyBytes::new(py, &tag)],
-            )?)?;
+        if let Some(etag) = etag {
+            list.append(etag)?;
         }
         let (outcome, reason) = self.outcome.settled(self.reason, kept);
         if (self.outcome, outcome) == (Outcome::Bypass, Outcome::Miss) {

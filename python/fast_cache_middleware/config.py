@@ -49,6 +49,8 @@ class _RouteConfig(_Dependency):
 
     def __init__(self) -> None:
         super().__init__(dependency=self)
+        # What is said here, FastAPI need not find out anew for each request; without a `yield` it changes nothing.
+        object.__setattr__(self, "scope", "request")
 
     async def __call__(self) -> None:
         """Do nothing: the middleware reads the config from the route."""

@@ -9,6 +9,7 @@ pub mod cache_status;
 pub mod date;
 pub mod hop_by_hop;
 pub mod list;
+pub mod range;
 pub mod validators;
 pub mod vary;
 

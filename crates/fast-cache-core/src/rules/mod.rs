@@ -8,11 +8,13 @@
 //! | [`varying`] | for whom (RFC 9111 §4.1) |
 //! | [`conditional`] | when `304 Not Modified` is the answer (RFC 9110 §13) |
 //! | [`kept_fields`] | which header lines are stored and replayed (RFC 9111 §3.1, §3.2) |
+//! | [`range`] | which bytes of a stored body are the answer (RFC 9110 §14) |
 //! | [`tagging`] | which labels a response gives itself |
 
 pub mod conditional;
 pub mod freshness;
 pub mod kept_fields;
+pub mod range;
 pub mod request;
 pub mod storing;
 pub mod tagging;

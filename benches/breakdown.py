@@ -1,4 +1,4 @@
-"""Where the instructions of a hit go, function by function; callees included. For whoever makes it faster.
+"""Where the instructions of a hit or a pass-through go, function by function, callees included.
 
 `python benches/breakdown.py [SUBJECT] [HITS]`, with the subjects of instructions.py.
 """

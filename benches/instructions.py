@@ -1,4 +1,4 @@
-"""The instructions of a hit, counted by callgrind: the difference between a run with N hits and one with 2 N.
+"""Instructions of a hit and of a pass-through, by callgrind: the difference between runs with N and 2 N requests.
 
 `python benches/instructions.py SUBJECT COUNT` is what valgrind runs.
 """
@@ -21,12 +21,17 @@ MEANING = {
     "bare hit": "ours, wrapped around the application from outside",
     "floor": "the floor in FastAPI, by add_middleware",
     "hit": "ours in FastAPI, by add_middleware",
+    "starlette floor": "the floor in Starlette, by add_middleware",
+    "starlette hit": "ours in Starlette, by add_middleware",
+    "pass none": "a route without config: no middleware",
+    "pass nothing": "a route without config: a middleware in Python that does nothing",
+    "pass ours": "a route without config: ours",
 }
 SUBJECTS = tuple(MEANING)
 
 
 def run(effort: Effort) -> Report:
-    report = Report("Instructions of a hit (callgrind)")
+    report = Report("Instructions of a hit, and of a pass-through (callgrind)")
     name, target = "instructions in the middleware itself", f"<= {LIMIT:,}"
     if shutil.which("valgrind") is None:
         report.skipped(name, target, "valgrind is not installed")
@@ -42,7 +47,13 @@ def run(effort: Effort) -> Report:
     whole = counts["bare hit"] - counts.get("loop", 0.0)
     if not effort.smoke:
         bare, in_fastapi = counts["bare hit"] - counts["bare floor"], counts["hit"] - counts["floor"]
-        report.say(f"the hit above the floor: {bare:,.0f} from outside, {in_fastapi:,.0f} in FastAPI")
+        in_starlette = counts["starlette hit"] - counts["starlette floor"]
+        report.say(
+            f"the hit above the floor: {bare:,.0f} from outside, {in_fastapi:,.0f} in FastAPI, "
+            f"{in_starlette:,.0f} in Starlette"
+        )
+        ours, nothing = (counts[f"pass {name}"] - counts["pass none"] for name in ("ours", "nothing"))
+        report.say(f"added to a pass-through: {ours:,.0f} by ours, {nothing:,.0f} by the one that does nothing")
     report.say(f"the middleware itself, with both messages and both calls of `send`: {whole:,.0f}")
     report.at_most(name, whole, LIMIT, digits=0)
     return report
@@ -68,17 +79,22 @@ def _subject(subject: str, hits: int) -> None:
     import apps
     from traffic import receive, repeated, send
 
-    target = apps.path(apps.ROUTES // 2)
+    passing = subject.startswith("pass")
+    target = apps.path(apps.ROUTES // 2 + passing)
+    make = apps.starlette if subject.startswith("starlette") else apps.fastapi
     bare = subject.startswith("bare")
-    ours = apps.outside(apps.fastapi()) if bare else apps.with_cache(apps.fastapi())
+    ours = apps.outside(make()) if bare else apps.with_cache(make())
     app = ours
-    messages = apps.hit_messages(ours, target)
+    messages = [] if passing else apps.hit_messages(ours, target)
     if subject == "bare floor":
         app = apps.PreparedAnswer(ours, messages)
-    elif subject == "floor":
-        app = apps.with_floor(apps.fastapi(), messages)
+    elif subject.endswith("floor"):
+        app = apps.with_floor(make(), messages)
     elif subject == "loop":
         app = _Nothing()
+    elif passing:
+        stop = apps.Stop(apps.fastapi())
+        app = {"pass none": stop, "pass nothing": apps.DoNothing(stop), "pass ours": apps.outside(stop)}[subject]
     template = next(repeated(target))
 
     async def one(count: int) -> None:

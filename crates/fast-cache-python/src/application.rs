@@ -2,6 +2,7 @@
 
 use crate::drops::DropRule;
 use crate::overrides::Overrides;
+use crate::recent::Recent;
 use crate::specs::{CachedSpec, endpoint_label, read_cached};
 use crate::store::MemoryStore;
 use crate::watch::Watched;
@@ -84,6 +85,7 @@ type Row<'py> = (
 pub(crate) struct Application {
     pub(crate) table: Table,
     pub(crate) memo: Memo,
+    pub(crate) recent: Recent,
     pub(crate) routes: Vec<Route>,
     pub(crate) has_configs: bool,
     /// The application keeps telemetry of its own, which wants to know the route.
@@ -179,6 +181,7 @@ impl Application {
         Ok(Self {
             table: table.build(),
             memo: Memo::default(),
+            recent: Recent::default(),
             has_configs: routes
                 .iter()
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),

@@ -3,7 +3,9 @@
 
 use crate::answer::StatusLines;
 use crate::application::Application;
+use crate::glance::Layout;
 use crate::names;
+use crate::recall::Recalled;
 use crate::resolve::Installed;
 use crate::scope::Target;
 use crate::store::MemoryStore;
@@ -53,6 +55,7 @@ impl Middleware {
             head_from_get,
             current: RwLock::new(None),
             looked: AtomicI64::new(0),
+            layout: Layout::default(),
         };
         self.installed
             .set(installed)
@@ -118,71 +121,17 @@ impl Middleware {
     ) -> PyResult<Py<PyAny>> {
         let installed = self.installed()?;
         let pass = || installed.app.call(py, arguments, named);
-        let Some([scope, receive, send]) = three(arguments, named) else {
-            return pass();
-        };
-        let Ok(http) = scope.cast::<PyDict>() else {
-            return pass();
-        };
-        match http.get_item(names::type_(py))? {
-            Some(kind) if kind.is(names::http(py)) || kind.eq(names::http(py))? => {}
-            Some(kind) if kind.eq("lifespan")? => {
-                return installed
-                    .host
-                    .call_method1(py, "lifespan", (&scope, &receive, &send));
-            }
-            _ => return pass(),
-        }
-        let application = installed.application(py, http)?;
-        let application_ref = application.get();
-        if !application_ref.has_configs {
-            return pass();
-        }
-        let Some(target) = Target::read(http) else {
-            return pass();
-        };
-        let root_path = application_ref
-            .root_path
-            .as_deref()
-            .or_else(|| target.root_path());
-        let (Some(method), Some(path), Some(root_path)) =
-            (target.method(), target.path(), root_path)
-        else {
-            return pass();
-        };
-        let taken = installed.resolve(py, application_ref, http, method, path, root_path)?;
-        let Some(taken) = taken else { return pass() };
-        let visit = Visit {
-            installed,
-            py,
-            application: &application,
-            taken: &taken,
-            scope: http,
-            target: &target,
-            send: &send,
-            root_path,
-        };
-        if taken
-            .route
-            .cached
-            .as_ref()
-            .is_some_and(|cached| cached.hooked)
+        if named.is_none()
+            && let Ok(scope) = arguments.get_borrowed_item(0)
+            && let Ok(receive) = arguments.get_borrowed_item(1)
+            && let Ok(send) = arguments.get_borrowed_item(2)
+            && arguments.len() == 3
         {
-            return if taken.head_from_get {
-                pass()
-            } else {
-                visit.hand_over(&receive)
-            };
+            return installed.answer(&scope, &receive, &send, pass);
         }
-        let Some(cached) = &taken.route.cached else {
-            return visit.drop_after(&receive);
-        };
-        match visit.answer(cached, method)? {
-            Step::Answer(answer) => Ok(answer),
-            Step::Forward(sender, scope, watched) => {
-                visit.forward(&scope, &receive, sender, watched)
-            }
-            Step::Pass => pass(),
+        match three(arguments, named) {
+            Some([scope, receive, send]) => installed.answer(&scope, &receive, &send, pass),
+            None => pass(),
         }
     }
 
@@ -220,6 +169,102 @@ fn three<'py>(
     match (found, arguments.len() + named.map_or(0, PyDictMethods::len)) {
         ([Some(scope), Some(receive), Some(send)], 3) => Some([scope, receive, send]),
         _ => None,
+    }
+}
+
+impl Installed {
+    /// One call; `pass` calls the application as the middleware was called.
+    #[inline]
+    fn answer<'py>(
+        &self,
+        scope: &Bound<'py, PyAny>,
+        receive: &Bound<'py, PyAny>,
+        send: &Bound<'py, PyAny>,
+        pass: impl Fn() -> PyResult<Py<PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = scope.py();
+        let Ok(http) = scope.cast::<PyDict>() else {
+            return pass();
+        };
+        if self.layout.is_http(http).is_none() {
+            match http.get_item(names::type_(py))? {
+                Some(kind) if kind.eq(names::http(py))? => {}
+                Some(kind) if kind.eq("lifespan")? => {
+                    return self
+                        .host
+                        .call_method1(py, "lifespan", (scope, receive, send));
+                }
+                _ => return pass(),
+            }
+        }
+        let application = self.application(py, http)?;
+        let application_ref = application.get();
+        if !application_ref.has_configs {
+            return pass();
+        }
+        match self.recall(application_ref, http, send)? {
+            Recalled::Answer(answer) => Ok(answer.unbind()),
+            Recalled::Pass => pass(),
+            Recalled::Nothing => self.visit(&application, http, receive, send, pass),
+        }
+    }
+
+    /// One call that a glance does not settle.
+    fn visit<'py>(
+        &self,
+        application: &Py<Application>,
+        http: &Bound<'py, PyDict>,
+        receive: &Bound<'py, PyAny>,
+        send: &Bound<'py, PyAny>,
+        pass: impl Fn() -> PyResult<Py<PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let (py, application_ref) = (http.py(), application.get());
+        let Some(target) = Target::read(http) else {
+            return pass();
+        };
+        let root_path = application_ref
+            .root_path
+            .as_deref()
+            .or_else(|| target.root_path());
+        let (Some(method), Some(path), Some(root_path)) =
+            (target.method(), target.path(), root_path)
+        else {
+            return pass();
+        };
+        let taken = self.resolve(py, application_ref, http, method, path, root_path)?;
+        let Some(taken) = taken else { return pass() };
+        let visit = Visit {
+            installed: self,
+            py,
+            application,
+            taken: &taken,
+            scope: http,
+            target: &target,
+            send,
+            root_path,
+        };
+        if taken
+            .route
+            .cached
+            .as_ref()
+            .is_some_and(|cached| cached.hooked)
+        {
+            return if taken.head_from_get {
+                pass()
+            } else {
+                visit.hand_over(receive)
+            };
+        }
+        let Some(cached) = &taken.route.cached else {
+            return visit.drop_after(receive);
+        };
+        match visit.answer(cached, method)? {
+            Step::Answer(answer) => Ok(answer),
+            Step::Forward(sender, scope, watched) => {
+                visit.forward(&scope, receive, sender, watched)
+            }
+            Step::Pass => pass(),
+        }
     }
 }
 

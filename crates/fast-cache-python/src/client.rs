@@ -1,11 +1,12 @@
 //! What a scope tells of the client beside its headers: outer middleware and the server leave it there.
 
 use crate::application::Cached;
+use crate::names;
 use fast_cache_core::fields::Line;
 use fast_cache_core::rules::request::Noted;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 /// What a request's header lines and its scope say of it.
 #[inline]
@@ -20,9 +21,16 @@ pub(crate) fn note<'a>(
     noted
 }
 
+/// Whether the scope says of the client what [`note`] would add to what the header lines say.
+#[inline]
+pub(crate) fn is_told(scope: &Bound<'_, PyDict>, cached: &Cached) -> bool {
+    (cached.raw && has_certificate(scope)) || (cached.strict && is_identified(scope))
+}
+
 /// Whether the client's session holds anything.
 pub(crate) fn has_session(scope: &Bound<'_, PyDict>) -> bool {
-    item(scope, "session").is_some_and(|session| session.is_truthy().unwrap_or(true))
+    item(scope, names::session(scope.py()))
+        .is_some_and(|session| session.is_truthy().unwrap_or(true))
 }
 
 /// Whether outer middleware has said who the client is.
@@ -31,12 +39,19 @@ fn is_identified(scope: &Bound<'_, PyDict>) -> bool {
         let authenticated = user.getattr("is_authenticated");
         authenticated.is_ok_and(|said| said.is_truthy().unwrap_or(true))
     };
-    has_session(scope) || item(scope, "user").is_some_and(is_user)
+    has_session(scope) || item(scope, names::user(scope.py())).is_some_and(is_user)
 }
 
 /// Whether the client has shown a certificate (the TLS extension of ASGI).
 fn has_certificate(scope: &Bound<'_, PyDict>) -> bool {
-    let tls = item(scope, "extensions").and_then(|extensions| extensions.get_item("tls").ok());
+    let py = scope.py();
+    let tls = item(scope, names::extensions(py)).and_then(|extensions| {
+        // Servers give a `dict`; asking one for what it lacks costs no exception.
+        match extensions.cast_exact::<PyDict>() {
+            Ok(extensions) => item(extensions, names::tls(py)),
+            Err(_) => extensions.get_item(names::tls(py)).ok(),
+        }
+    });
     tls.is_some_and(|tls| {
         ["client_cert_name", "client_cert_chain"]
             .iter()
@@ -54,6 +69,6 @@ pub(crate) fn is_handling_exception(py: Python<'_>) -> bool {
     handled.is_some_and(|handled| !handled.is_none())
 }
 
-fn item<'py>(scope: &Bound<'py, PyDict>, name: &str) -> Option<Bound<'py, PyAny>> {
+fn item<'py>(scope: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {
     scope.get_item(name).ok()?
 }

@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `call` | the middleware: one call per request |
+//! | `recall`, `recent`, `glance` | requests like recent ones, answered after a glance |
 //! | `resolve` | which route takes a request |
 //! | `visit` | one request for a route with a configuration |
 //! | `scope`, `lines` | scopes and header lists, read in place |
@@ -14,7 +15,7 @@
 //! | `receive` | what the application learns that bars its answer from being kept |
 //! | `strict` | hiding what the key does not hold |
 //! | `answer`, `representation` | a stored response and the messages made from it |
-//! | `awaitable`, `following` | awaitables without a Python frame |
+//! | `sending`, `awaitable`, `following` | answers as coroutines, and awaitables without a Python frame |
 //! | `metadata` | what a custom storage keeps beside a response |
 //! | `explain` | what would be done with a request |
 //! | `exchange/` | the same exchange, driven by Python where hooks have a say |
@@ -35,16 +36,20 @@ mod drops;
 mod exchange;
 mod explain;
 mod following;
+mod glance;
 mod lines;
 mod metadata;
 mod names;
 mod overrides;
 mod parameters;
+mod recall;
 mod receive;
+mod recent;
 mod recorder;
 mod representation;
 mod resolve;
 mod scope;
+mod sending;
 mod specs;
 mod store;
 mod strict;

@@ -132,18 +132,55 @@ impl<'py> MatteringLines<'py> {
     }
 }
 
+/// Those lines of a header list whose names matter, borrowed; `None` if it is no plain list of pairs of `bytes`.
+///
+/// # Safety
+///
+/// `headers` must be live, and no Python code may run while what is returned is in use: anybody may change the list.
+#[inline]
+pub(crate) unsafe fn glance_at_lines<'a>(
+    headers: *mut ffi::PyObject,
+    matters: impl Fn(&[u8]) -> bool,
+) -> Option<SmallVec<[Line<'a>; 8]>> {
+    let mut lines = SmallVec::new();
+    // SAFETY: the caller's promise. Types and lengths are checked before anything is read.
+    unsafe {
+        if ffi::PyList_CheckExact(headers) == 0 {
+            return None;
+        }
+        for index in 0..ffi::PyList_Size(headers) {
+            let pair = ffi::PyList_GetItem(headers, index);
+            if ffi::PyTuple_CheckExact(pair) == 0 || ffi::Py_SIZE(pair) != 2 {
+                return None;
+            }
+            let name = ffi::PyTuple_GetItem(pair, 0);
+            if ffi::PyBytes_CheckExact(name) == 0 {
+                return None;
+            }
+            let name = bytes_of(name);
+            if matters(name) {
+                let value = ffi::PyTuple_GetItem(pair, 1);
+                if ffi::PyBytes_CheckExact(value) == 0 {
+                    return None;
+                }
+                lines.push(Line::new(name, bytes_of(value)));
+            }
+        }
+    }
+    Some(lines)
+}
+
 /// The bytes of a `bytes` object.
 ///
 /// # Safety
 ///
 /// `object` must be a `bytes` that outlives `'a`.
-unsafe fn bytes_of<'a>(object: *mut ffi::PyObject) -> &'a [u8] {
-    let mut start = std::ptr::null_mut();
-    let mut length = 0;
-    // SAFETY: the caller's promise; the call cannot fail on a `bytes`, and fills in both.
+#[inline]
+pub(crate) unsafe fn bytes_of<'a>(object: *mut ffi::PyObject) -> &'a [u8] {
+    // SAFETY: the caller's promise; neither can fail on a `bytes`.
     unsafe {
-        ffi::PyBytes_AsStringAndSize(object, &raw mut start, &raw mut length);
-        std::slice::from_raw_parts(start.cast::<u8>(), length.unsigned_abs())
+        let length = ffi::Py_SIZE(object).unsigned_abs();
+        std::slice::from_raw_parts(ffi::PyBytes_AsString(object).cast::<u8>(), length)
     }
 }
 

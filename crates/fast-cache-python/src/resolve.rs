@@ -2,7 +2,9 @@
 
 use crate::answer::StatusLines;
 use crate::application::{Application, Route};
+use crate::glance::Layout;
 use crate::parameters::Parameters;
+use crate::recent::Leads;
 use crate::store::MemoryStore;
 use fast_cache_core::request::route_path;
 use fast_cache_core::route::Resolution;
@@ -23,6 +25,8 @@ pub(crate) struct Installed {
     pub(crate) current: RwLock<Option<Py<Application>>>,
     /// When the application was last looked at thoroughly.
     pub(crate) looked: AtomicI64,
+    /// Where the fields of the last scope stood.
+    pub(crate) layout: Layout,
 }
 
 /// A route that takes the request and has a configuration.
@@ -114,7 +118,13 @@ impl Installed {
         }
         let matched = match resolution {
             Resolution::Route(matched) => matched,
-            Resolution::Opaque | Resolution::None => return Ok(None),
+            Resolution::Opaque | Resolution::None => {
+                let past = Leads::Past(None);
+                application
+                    .recent
+                    .remember_way([method, path, root_path], past);
+                return Ok(None);
+            }
             Resolution::Ask => return self.resolve_by_asking(py, application, scope),
         };
         let index = matched.target as usize;
@@ -130,6 +140,18 @@ impl Installed {
             return Ok(asked);
         }
         let configured = route.cached.is_some() || (!route.drops.is_empty() && !head_from_get);
+        if !head_from_get {
+            let leads = match (&route.cached, configured) {
+                (Some(cached), _) => (!cached.hooked).then_some(Leads::Cached(index)),
+                (None, true) => None,
+                (None, false) => Some(Leads::Past(Some(index))),
+            };
+            if let Some(leads) = leads {
+                application
+                    .recent
+                    .remember_way([method, path, root_path], leads);
+            }
+        }
         Ok(configured.then_some(Taken {
             index,
             route,

@@ -2,21 +2,23 @@
 
 use crate::answer::messages;
 use crate::application::{Application, Cached, Route};
-use crate::awaitable::SendMessages;
 use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
 use crate::lines::{HeaderLines, MatteringLines};
 use crate::names;
+use crate::parameters::Parameters;
+use crate::recall::parts_of;
 use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Recorder, RecordingSend};
 use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
+use crate::sending::send_both;
 use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
-use fast_cache_core::key::{build_key, variant_key};
+use fast_cache_core::key::{KeyRef, build_key, variant_key};
 use fast_cache_core::reason::Reason;
-use fast_cache_core::request::route_path;
+use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
 use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
@@ -111,9 +113,10 @@ impl<'py> Visit<'_, '_, 'py> {
                     let (start, body) = messages(py, &self.installed.status_lines, stored, serve)?;
                     self.note_route()?;
                     self.taken.route.counters.outcome(Outcome::Hit);
-                    let send = self.send.clone().unbind();
-                    let answer = SendMessages::new(send, Some(start.unbind()), Some(body.unbind()));
-                    Ok(Step::Answer(Py::new(py, answer)?.into_any()))
+                    if found.is_some_and(|found| found.entry.key() == key.bytes) {
+                        self.remember(cached, &request, key);
+                    }
+                    send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
                 }
                 Decision::Forward(_) if self.taken.head_from_get => Ok(Step::Pass),
                 Decision::Forward(forward) => {
@@ -137,6 +140,19 @@ impl<'py> Visit<'_, '_, 'py> {
                 }
             }
         })
+    }
+
+    /// Remembers the key of a request, so that the next one like it costs less.
+    fn remember(&self, cached: &Cached, request: &Request<'_>, key: KeyRef<'_>) {
+        if self.taken.head_from_get || !matches!(self.taken.parameters, Parameters::Captured(_)) {
+            return;
+        }
+        let target = [request.method.name(), request.path, request.root_path];
+        let recent = &self.application.get().recent;
+        recent.remember_hit(target, request.query, || {
+            let parts = parts_of(&cached.inputs, request)?;
+            Some((parts, key.to_owned(), self.path_params().ok()?.unbind()))
+        });
     }
 
     /// The cache keeps out of it, and says so.

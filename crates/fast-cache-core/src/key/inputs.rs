@@ -32,6 +32,17 @@ pub struct CookieInputs {
     pub named: Box<[Box<str>]>,
 }
 
+/// How a header line bears on a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bearing {
+    /// Not at all.
+    None,
+    /// Its value joins in clear, or but for its case.
+    Clear,
+    /// Its value joins in a way that does not tell it.
+    Concealed,
+}
+
 /// Everything of a request that joins a route's key beside scheme, host and path.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -141,6 +152,27 @@ impl Inputs {
         let among = |names: &[Box<str>]| names.iter().any(|known| line.is(known));
         among(&self.headers.named)
             || (self.headers.others && !freely_varied(name) && !among(&self.headers.except))
+    }
+
+    /// How header lines of this name bear on the route's keys: two requests that differ in no line that bears on them, in
+    /// scheme, paths and query have the same key.
+    #[inline]
+    pub fn bearing(&self, name: &[u8]) -> Bearing {
+        let line = Line::new(name, b"");
+        if line.is("host") {
+            Bearing::Clear
+        } else if self.holds_header(name) {
+            let plain = std::str::from_utf8(name).is_ok_and(is_plain);
+            if plain {
+                Bearing::Clear
+            } else {
+                Bearing::Concealed
+            }
+        } else if line.is("cookie") && !self.cookies.named.is_empty() {
+            Bearing::Concealed
+        } else {
+            Bearing::None
+        }
     }
 
     /// Appends an injective description, so that routes with other inputs have another identity.

@@ -1,0 +1,211 @@
+//! A request like a recent one: answered, or let past, after a glance at it.
+//!
+//! The memo only shortens the way to the key. Everything that may change from one request to the next is judged each time,
+//! by the same functions as ever: header lines, what the scope says of the client, the store's entry, its drops and its
+//! freshness. Where anything is out of the ordinary, [`Recalled::Nothing`] leaves the request to [`Visit`].
+//!
+//! [`Visit`]: crate::visit::Visit
+
+use crate::answer::messages;
+use crate::application::Application;
+use crate::client::is_told;
+use crate::lines::glance_at_lines;
+use crate::recent::{Leads, Unread};
+use crate::representation::Representation;
+use crate::resolve::Installed;
+use crate::sending::send_both;
+use crate::visit::note_route;
+use fast_cache_core::exchange::{Decision, Outcome, Serve, begin, matters};
+use fast_cache_core::fields::Line;
+use fast_cache_core::key::inputs::{Bearing, Inputs};
+use fast_cache_core::request::{Method, Request};
+use fast_cache_core::rules::request::Noted;
+use fast_cache_engine::observe::RouteCounters;
+use fast_cache_store::{Found, LocalStore};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::atomic::Ordering;
+
+/// What a glance came to.
+pub(crate) enum Recalled<'py> {
+    /// Await this: it is the answer.
+    Answer(Bound<'py, PyAny>),
+    /// Call the application as it was called.
+    Pass,
+    /// The request must be looked at.
+    Nothing,
+}
+
+enum Glance {
+    Serve(usize, Found<Representation>, Serve, Py<PyDict>),
+    Pass,
+    Nothing,
+    /// The route with this number is answered from the cache only if the scope does not tell who the client is.
+    Client(usize),
+}
+
+impl Installed {
+    /// Answers a request like a recent one.
+    #[inline]
+    pub(crate) fn recall<'py>(
+        &self,
+        application: &Application,
+        scope: &Bound<'py, PyDict>,
+        send: &Bound<'py, PyAny>,
+    ) -> PyResult<Recalled<'py>> {
+        let py = scope.py();
+        let mut glance = self.glance(application, scope, None);
+        if let Glance::Client(index) = glance {
+            let cached = application.routes.get(index);
+            let cached = cached.and_then(|route| route.cached.as_ref());
+            if cached.is_none_or(|cached| is_told(scope, cached)) {
+                return Ok(Recalled::Nothing);
+            }
+            // That may have run Python code, so everything is looked at again.
+            glance = self.glance(application, scope, Some(index));
+        }
+        let (index, found, serve, path_params) = match glance {
+            Glance::Serve(index, found, serve, path_params) => (index, found, serve, path_params),
+            Glance::Pass => return Ok(Recalled::Pass),
+            Glance::Nothing | Glance::Client(_) => return Ok(Recalled::Nothing),
+        };
+        let (Some(route), Some(stored)) = (application.routes.get(index), found.entry.response())
+        else {
+            return Ok(Recalled::Nothing);
+        };
+        let (start, body) = messages(py, &self.status_lines, stored, serve)?;
+        note_route(scope, application, route, &self.host, || {
+            path_params.bind(py).copy()
+        })?;
+        RouteCounters::outcome(&route.counters, Outcome::Hit);
+        send_both(send, &start, &body).map(Recalled::Answer)
+    }
+
+    /// Looks at the request without running Python code.
+    #[inline]
+    fn glance(
+        &self,
+        application: &Application,
+        scope: &Bound<'_, PyDict>,
+        client_unknown: Option<usize>,
+    ) -> Glance {
+        let Some(mut recent) = application.recent.tables() else {
+            return Glance::Nothing;
+        };
+        // SAFETY: nothing below runs Python code or makes Python objects; what is borrowed ends with this function.
+        let Some(target) = (unsafe { self.layout.target(scope) }) else {
+            return Glance::Nothing;
+        };
+        let root_path = application.root_path.as_deref().unwrap_or(target.root_path);
+        let Some(way) = recent.way([target.method, target.path, root_path]) else {
+            return Glance::Nothing;
+        };
+        let index = match way.leads {
+            Leads::Cached(index) => index,
+            Leads::Past(None) => return Glance::Pass,
+            Leads::Past(Some(index)) => {
+                return match application.routes.get(index) {
+                    Some(route) if !route.distrusted.load(Ordering::Relaxed) => Glance::Pass,
+                    _ => Glance::Nothing,
+                };
+            }
+        };
+        let Some(route) = application.routes.get(index) else {
+            return Glance::Nothing;
+        };
+        let Some(cached) = &route.cached else {
+            return Glance::Nothing;
+        };
+        if route.distrusted.load(Ordering::Relaxed) {
+            return Glance::Nothing;
+        }
+        if (cached.raw || cached.strict) && client_unknown != Some(index) {
+            return Glance::Client(index);
+        }
+        // SAFETY: as above.
+        let Some(rest) = (unsafe { self.layout.rest(scope) }) else {
+            return Glance::Nothing;
+        };
+        let Some(place) = recent.hit(way, rest.query) else {
+            return Glance::Nothing;
+        };
+        let mut parts = place.parts();
+        if ![rest.scheme, rest.raw_path, rest.query]
+            .into_iter()
+            .all(|part| parts.is_next(part))
+        {
+            return Glance::Nothing;
+        }
+        let headers = self.layout.headers(scope);
+        // SAFETY: as above; the headers are borrowed from the scope.
+        let lines = headers.and_then(|headers| unsafe {
+            glance_at_lines(headers, |name| matters(&cached.inputs, name))
+        });
+        let Some(lines) = lines else {
+            return Glance::Nothing;
+        };
+        if !are_same(parts, &cached.inputs, &lines) {
+            return Glance::Nothing;
+        }
+        let request = Request {
+            method: Method::from_name(target.method),
+            scheme: rest.scheme,
+            path: target.path,
+            raw_path: Some(rest.raw_path),
+            root_path,
+            query: rest.query,
+            lines: &lines,
+        };
+        // The parameters of this very path were judged before.
+        let Ok(lookup) = begin(&request, &Noted::from_lines(&lines), &cached.policy, |_| {
+            None
+        }) else {
+            return Glance::Nothing;
+        };
+        if !lookup.wants_stored() {
+            return Glance::Nothing;
+        }
+        let hit = place.seen_again();
+        let store = self.store.get();
+        let Some(found) = store.store.get(hit.key.borrow()) else {
+            return Glance::Nothing;
+        };
+        let stored = found.entry.response().map(|stored| (stored, found.soft));
+        if stored.is_none() {
+            return Glance::Nothing;
+        }
+        match lookup.decide(stored, fast_cache_core::reason::Reason::Absent, store.now()) {
+            Decision::Serve(serve) => {
+                let path_params = hit.path_params.clone_ref(scope.py());
+                Glance::Serve(index, found, serve, path_params)
+            }
+            Decision::Forward(_) => Glance::Nothing,
+        }
+    }
+}
+
+/// Whether the lines that bear on the key are the remaining parts.
+#[inline]
+fn are_same(mut parts: Unread<'_>, inputs: &Inputs, lines: &[Line<'_>]) -> bool {
+    lines.iter().all(|line| match inputs.bearing(line.name) {
+        Bearing::None => true,
+        Bearing::Clear => parts.is_next(line.name) && parts.is_next(line.value),
+        Bearing::Concealed => false,
+    }) && parts.is_done()
+}
+
+/// All that the key of a request was made of beside its way, part by part; `None` where the memo must not hold it.
+pub(crate) fn parts_of<'a>(inputs: &Inputs, request: &Request<'a>) -> Option<Vec<&'a [u8]>> {
+    if !inputs.query.secret.is_empty() && !request.query.is_empty() {
+        return None;
+    }
+    let mut parts = vec![request.scheme, request.raw_path?, request.query];
+    for line in request.lines {
+        match inputs.bearing(line.name) {
+            Bearing::None => {}
+            Bearing::Clear => parts.extend([line.name, line.value]),
+            Bearing::Concealed => return None,
+        }
+    }
+    Some(parts)
+}

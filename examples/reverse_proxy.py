@@ -1,30 +1,32 @@
 """A caching reverse proxy: any HTTP origin, passed on faithfully, behind the middleware in HTTP mode.
 
-    pip install uvicorn 'httpcore2[asyncio]'
+    pip install uvicorn h11
     python examples/reverse_proxy.py --origin http://127.0.0.1:8000 --port 8001
 
-What is stored and for how long is decided by the origin's own header fields (RFC 9111). `--help` lists the options of
-the cache. A proxy has to leave messages alone, so the parts are chosen for what they do not do:
+What is stored and for how long is decided by the origin's own header fields (RFC 9111); `--help` lists the options.
 
-- `httpcore2` sends the header lines that it is given and returns those that came, as bytes: no field of its own, no
-  decoding, no redirects, no cookies. It writes `Host` first; all other lines keep their order, repeats and case.
-- uvicorn runs on `h11`, which takes any method and writes field names as they are. `httptools` knows a fixed list of
-  methods and lowers the case of response fields. Both hand request fields over in lower case, as ASGI wants.
+A proxy has to leave messages alone. `h11` does, on both sides: header lines stay as they are in bytes, case, order and
+number, save that requests get `Host` first; any method is let through; nothing is decoded, followed or added. Clients
+with more comfort add fields, merge lines, hide interim (1xx) responses, or reuse a connection on which the origin said
+more than it announced. As a server, uvicorn runs on it too, where `httptools` would lower the case of field names and
+refuse methods that it does not know.
 
-Not passed on: interim (1xx) responses, trailers, reason phrases, and a `?` with nothing behind it: ASGI has no place
-for them. A body is sent to the origin as it comes in, and the answer is read when all of it is sent.
+Not passed on, for ASGI has no place for them: trailers, reason phrases, the case of the names of request fields, a `?`
+with nothing behind it. An answer in a transfer coding other than `chunked` is a 502.
 """
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
+import ssl
+from collections import deque
+from collections.abc import Iterable
 from email.utils import formatdate
 from urllib.parse import quote, urlsplit
 
-import httpcore2
+import h11
 import uvicorn
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from fast_cache_middleware import CacheConfig, CacheRule, Controller, FastCacheMiddleware, InMemoryStorage
 
@@ -36,6 +38,15 @@ HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"te"
 IDLE = 4.0
 """Seconds until an unused connection is closed: less than the five after which many servers close theirs."""
 
+INTERIM = "http.response.early_hint"
+"""ASGI's message for a 103 with links. Here it carries any interim response: between the proxy and its own server."""
+
+SWITCHES = ("heuristics", "cdn_cache_control", "stale_on_error", "normalize_language", "head_from_get")
+STALE = ("stale_while_revalidate", "stale_if_error")
+
+ORIGIN_FAILED = (OSError, h11.RemoteProtocolError)
+"""What a broken connection raises; a timeout is an `OSError` too."""
+
 
 class ClientLeftError(Exception):
     """The client closed its connection before it had the whole answer."""
@@ -45,134 +56,190 @@ class TruncatedError(Exception):
     """The origin's answer broke off. Raised, so that the server breaks off too and the cache stores nothing."""
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where requests go, and what is changed on the way."""
+class Connection:
+    """A connection to the origin, for one request at a time."""
 
-    url: str
-    own_host: bool = False
-    """Send the origin's own name as `Host`, not the one that the client asked for."""
-    via: str | None = None
-    """The name to add to `Via` (RFC 9110 §7.6.3)."""
-    forwarded: bool = False
-    """Add `X-Forwarded-For`, `-Host` and `-Proto`."""
-    connect_timeout: float = 5.0
-    timeout: float = 60.0
-    """Seconds of silence until an answer is given up."""
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float) -> None:
+        self._reader, self._writer, self._timeout = reader, writer, timeout
+        self.protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 17)
+
+    async def send(self, *events: h11.Event) -> None:
+        for event in events:
+            self._writer.write(self.protocol.send(event) or b"")
+        async with asyncio.timeout(self._timeout):
+            await self._writer.drain()
+
+    async def receive(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        while (event := self.protocol.next_event()) is h11.NEED_DATA:
+            async with asyncio.timeout(self._timeout):
+                self.protocol.receive_data(await self._reader.read(1 << 16))
+        return event
+
+    def rest(self) -> bool:
+        """Get ready for the next request; false if there can be none."""
+        over = self.protocol.our_state is self.protocol.their_state is h11.DONE
+        if not over or self.protocol.trailing_data[0]:
+            return False
+        self.protocol.start_next_cycle()
+        self._resting = asyncio.create_task(self._rest())
+        return True
+
+    async def _rest(self) -> None:
+        # Nothing is to come now. If something does, be it the end, the connection is of no use.
+        async with asyncio.timeout(IDLE):
+            await self._reader.read(1)
+
+    async def wake(self) -> bool:
+        """End the rest; false if the connection is too old, was closed, or something came that nobody asked for."""
+        self._resting.cancel()
+        await asyncio.wait({self._resting})
+        return self._resting.cancelled()
+
+    def close(self) -> None:
+        self._writer.close()
 
 
 class ReverseProxy:
     """An ASGI application that answers every request with what the origin answers."""
 
-    def __init__(self, origin: Origin) -> None:
-        parts = urlsplit(origin.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError(f"an origin is http://NAME:PORT or https://NAME:PORT, not {origin.url}")
-        self._origin = origin
-        self._scheme, self._name, self._port = parts.scheme.encode(), parts.hostname.encode(), parts.port
-        self._authority = parts.netloc.rpartition("@")[2].encode()
-        self._pool = httpcore2.AsyncConnectionPool(
-            max_connections=None, max_keepalive_connections=100, keepalive_expiry=IDLE
-        )
-        wait = origin.timeout
-        self._timeouts = {"connect": origin.connect_timeout, "pool": wait, "read": wait, "write": wait}
+    def __init__(self, options: argparse.Namespace) -> None:
+        origin = urlsplit(options.origin)
+        if origin.scheme not in ("http", "https") or not origin.hostname or origin.path.strip("/") or origin.query:
+            raise ValueError(f"an origin is http://NAME:PORT or https://NAME:PORT, not {options.origin}")
+        self._options, self._authority = options, origin.netloc.encode()
+        self._name, self._port = origin.hostname, origin.port or (443 if origin.scheme == "https" else 80)
+        self._tls = ssl.create_default_context() if origin.scheme == "https" else None
+        self._idle: deque[Connection] = deque(maxlen=100)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._with_the_client(scope, receive, send)
-        else:
+        if scope["type"] != "http":
             raise NotImplementedError(f"cannot proxy {scope['type']}")
-
-    async def _lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await self._pool.aclose()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _with_the_client(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Forward for as long as the client is there; if it leaves, so do we."""
-        sent = asyncio.Event()
-        content = None
-        if names(scope["headers"]) & {b"content-length", b"transfer-encoding"}:
-            content = request_body(receive, sent)
-        else:
-            sent.set()
-        forwarding = asyncio.create_task(self._forward(scope, content, send))
-        watching = asyncio.create_task(until_gone(receive, sent))
-        try:
-            await asyncio.wait({forwarding, watching}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            left = not forwarding.done()
-            for task in (forwarding, watching):
-                task.cancel()
-            await asyncio.wait({forwarding, watching})
-        if left and forwarding.cancelled():
-            raise ClientLeftError
-        forwarding.result()
-
-    async def _forward(self, scope: Scope, content: AsyncIterator[bytes] | None, send: Send) -> None:
         if scope["method"] == "CONNECT":
             return await answer(send, 501)
-        target: bytes = scope.get("raw_path") or quote(scope["path"]).encode()
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
-        request = httpcore2.Request(
-            scope["method"],
-            httpcore2.URL(scheme=self._scheme, host=self._name, port=self._port, target=target),
-            headers=self._request_lines(scope),
-            content=content,
-            extensions={"timeout": self._timeouts},
-        )
+        lines = self._request_lines(scope)
+        target = scope.get("raw_path") or quote(scope["path"]).encode()
+        target += b"?" + scope["query_string"] if scope["query_string"] else b""
+        request = h11.Request(method=scope["method"], target=target, headers=lines)
+        has_content = bool(names(lines) & {b"content-length", b"transfer-encoding"})
         try:
-            response = await self._pool.handle_async_request(request)
-        except httpcore2.TimeoutException:
-            return await answer(send, 504)
-        except (httpcore2.NetworkError, httpcore2.ProtocolError):
-            return await answer(send, 502)
+            connection = await self._connect()
+        except OSError as error:
+            return await answer(send, 504 if isinstance(error, TimeoutError) else 502)
         try:
-            # Neither a switch of protocols nor a number that is no status (RFC 9110 §15) can be passed on.
-            if not 200 <= response.status <= 599:
-                return await answer(send, 502)
-            lines = self._response_lines(response)
-            await send({"type": "http.response.start", "status": response.status, "headers": lines})
-            async for chunk in response.aiter_stream():
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        except (httpcore2.TimeoutException, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
-            raise TruncatedError(f"{scope['method']} {scope['path']}: {error}") from error
+            await self._exchange(connection, request, has_content, scope, receive, send)
+            if connection.rest():
+                self._idle.append(connection)
+                return
+        except BaseException:
+            connection.close()
+            raise
+        connection.close()
+
+    async def _connect(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if await connection.wake():
+                return connection
+            connection.close()
+        async with asyncio.timeout(self._options.connect_timeout):
+            streams = await asyncio.open_connection(self._name, self._port, ssl=self._tls)
+        return Connection(*streams, self._options.timeout)
+
+    async def _exchange(
+        self,
+        connection: Connection,
+        request: h11.Request,
+        has_content: bool,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Send and receive at the same time, for as long as the client is there."""
+        complete = asyncio.Event()
+        upload = asyncio.create_task(self._upload(connection, request, has_content, receive))
+        download = asyncio.create_task(self._download(connection, scope, send, complete))
+        try:
+            await asyncio.wait({upload, download}, return_when=asyncio.FIRST_COMPLETED)
+            if not download.done() and not complete.is_set() and upload.exception() is None:
+                raise ClientLeftError
+            await download
         finally:
-            await response.aclose()
+            upload.cancel()
+            download.cancel()
+            await asyncio.wait({upload, download})
+
+    async def _upload(self, connection: Connection, request: h11.Request, has_content: bool, receive: Receive) -> None:
+        """Send the request as it comes in. Returns when the client has left, or got its answer."""
+        broken = False
+        try:
+            await connection.send(request, *(() if has_content else (h11.EndOfMessage(),)))
+        except OSError:
+            broken = True
+        while (message := await receive())["type"] != "http.disconnect":
+            if not has_content or broken:
+                continue
+            events: list[h11.Event] = [h11.Data(data=message["body"])] if message.get("body") else []
+            if not message.get("more_body", False):
+                events.append(h11.EndOfMessage())
+            try:
+                await connection.send(*events)
+            except (OSError, h11.LocalProtocolError):
+                # The origin listens no longer. It may have answered all the same.
+                broken = True
+
+    async def _download(self, connection: Connection, scope: Scope, send: Send, complete: asyncio.Event) -> None:
+        """Pass the answer on as it comes."""
+        started = False
+        try:
+            while not isinstance(event := await connection.receive(), h11.EndOfMessage):
+                if isinstance(event, h11.Data):
+                    await send({"type": "http.response.body", "body": bytes(event.data), "more_body": True})
+                elif isinstance(event, h11.InformationalResponse) and event.status_code != 101:
+                    # The server has said 100 already, when the content was asked for.
+                    if event.status_code != 100 and scope.get("extensions", {}).get(INTERIM):
+                        lines = end_to_end(event.headers.raw_items())
+                        await send({"type": INTERIM, "status": event.status_code, "headers": lines})
+                elif isinstance(event, h11.Response) and event.status_code <= 599:
+                    lines = self._response_lines(event)
+                    await send({"type": "http.response.start", "status": event.status_code, "headers": lines})
+                    started = True
+                else:
+                    # Another protocol, or a number that is no status (RFC 9110 §15).
+                    raise h11.RemoteProtocolError(f"unexpected {event}")
+        except ORIGIN_FAILED as error:
+            if started:
+                raise TruncatedError(f"{scope['method']} {scope['path']}: {error}") from error
+            complete.set()
+            return await answer(send, 504 if isinstance(error, TimeoutError) else 502)
+        complete.set()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _request_lines(self, scope: Scope) -> Lines:
         given: Lines = list(scope["headers"])
-        lines = end_to_end(given, keep=(b"host", b"content-length"))
+        lines = end_to_end(given, keep={b"host", b"content-length"})
         hosts = [value for name, value in lines if name == b"host"]
-        if self._origin.own_host or not hosts:
+        if self._options.own_host or not hosts:
             lines = [(b"host", self._authority), *(line for line in lines if line[0] != b"host")]
         if b"transfer-encoding" in names(given):
             # Of the two, `Transfer-Encoding` counts, and `Content-Length` must not go on beside it (RFC 9112 §6.3).
             lines = [line for line in lines if line[0] != b"content-length"]
             lines.append((b"transfer-encoding", b"chunked"))
-        if self._origin.via:
-            lines.append((b"via", f"{scope['http_version']} {self._origin.via}".encode()))
-        if self._origin.forwarded:
+        if self._options.via:
+            lines.append((b"via", f"{scope['http_version']} {self._options.via}".encode()))
+        if self._options.forwarded:
             client = scope.get("client")
             lines.append((b"x-forwarded-for", (client[0] if client else "unknown").encode()))
             lines.append((b"x-forwarded-proto", scope["scheme"].encode()))
             lines += [(b"x-forwarded-host", host) for host in hosts[:1]]
         return lines
 
-    def _response_lines(self, response: httpcore2.Response) -> Lines:
-        lines = end_to_end(response.headers)
+    def _response_lines(self, response: h11.Response) -> Lines:
+        lines = end_to_end(response.headers.raw_items())
         if b"date" not in names(lines):
             # Whoever has a clock adds a missing one (RFC 9110 §6.6.1).
             lines.append((b"Date", formatdate(usegmt=True).encode()))
-        if self._origin.via:
-            version = bytes(response.extensions["http_version"]).removeprefix(b"HTTP/")
-            lines.append((b"Via", version + b" " + self._origin.via.encode()))
+        if self._options.via:
+            lines.append((b"Via", response.http_version + b" " + self._options.via.encode()))
         return lines
 
 
@@ -181,35 +248,12 @@ def names(lines: Lines) -> set[bytes]:
     return {name.lower() for name, _ in lines}
 
 
-def end_to_end(lines: Iterable[tuple[bytes, bytes]], keep: Sequence[bytes] = ()) -> Lines:
+def end_to_end(lines: Iterable[tuple[bytes, bytes]], keep: Iterable[bytes] = ()) -> Lines:
     """The lines without those of this connection; `keep` are names that `Connection` has no power over."""
     given = list(lines)
-    nominated = {
-        option.strip().lower() for name, value in given if name.lower() == b"connection" for option in value.split(b",")
-    }
-    dropped = HOP_BY_HOP | nominated.difference(keep)
+    options = (option for name, value in given if name.lower() == b"connection" for option in value.split(b","))
+    dropped = HOP_BY_HOP | {option.strip().lower() for option in options}.difference(keep)
     return [(name, value) for name, value in given if name.lower() not in dropped]
-
-
-async def request_body(receive: Receive, sent: asyncio.Event) -> AsyncIterator[bytes]:
-    """The request's content as it arrives; `sent` is set when nobody wants more of it."""
-    try:
-        more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientLeftError
-            yield message.get("body", b"")
-            more = message.get("more_body", False)
-    finally:
-        sent.set()
-
-
-async def until_gone(receive: Receive, sent: asyncio.Event) -> None:
-    """Wait until the client has left. Until the content is sent, whoever reads it finds out."""
-    await sent.wait()
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def answer(send: Send, status: int) -> None:
@@ -219,85 +263,87 @@ async def answer(send: Send, status: int) -> None:
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def quiet(app: ASGIApp) -> ASGIApp:
-    """`app` for a server that would log a traceback when a client leaves. The cache has to see it; nobody else does."""
+class InterimProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, which sends interim responses as well, and logs nothing when a client leaves."""
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await app(scope, receive, send)
-        except ClientLeftError:
-            return
+    def __init__(self, *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+        app = self.app
 
-    return serve
+        async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+            async def send_any(message: Message) -> None:
+                if message["type"] != INTERIM:
+                    await send(message)
+                elif scope["http_version"] != "1.0" and not self.transport.is_closing():
+                    interim = h11.InformationalResponse(status_code=message["status"], headers=message["headers"])
+                    self.transport.write(self.conn.send(interim) or b"")
+
+            scope.setdefault("extensions", {})[INTERIM] = {"any": True}
+            try:
+                await app(scope, receive, send_any)
+            except ClientLeftError:
+                return
+
+        self.app = serve
 
 
 def cached(proxy: ASGIApp, options: argparse.Namespace) -> ASGIApp:
     """The proxy behind the cache: one rule for every path, and the response's own header fields decide."""
-    config = CacheConfig(
-        max_age=None,
-        stale_while_revalidate=options.stale_while_revalidate,
-        stale_if_error=options.stale_if_error,
-        etag=not options.no_etag,
-    )
+    stale = {name: getattr(options, name) for name in STALE}
     return FastCacheMiddleware(
         proxy,
         InMemoryStorage(max_size=options.max_entries, max_bytes=options.max_bytes),
         Controller(max_body_size=options.max_body_size),
-        rules=[CacheRule("/{path:path}", config)],
+        rules=[CacheRule("/{path:path}", CacheConfig(max_age=None, etag=not options.no_etag, **stale))],
         cache_status=options.cache_status,
         client_directives=not options.ignore_client_directives,
-        head_from_get=options.head_from_get,
         coalesce=not options.no_coalesce,
         handler_timeout=options.handler_timeout,
-        heuristics=options.heuristics,
-        cdn_cache_control=options.cdn_cache_control,
-        stale_on_error=options.stale_on_error,
-        normalize_language=options.normalize_language,
+        **{name: getattr(options, name) for name in SWITCHES},
     )
 
 
 def command_line() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description="A caching reverse proxy.", allow_abbrev=False)
-    proxy = parser.add_argument_group("proxy")
-    proxy.add_argument("--origin", required=True, metavar="URL", help="where requests go: http://NAME:PORT")
-    proxy.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    proxy.add_argument("--port", type=int, default=8001, help="the port to listen on (default: %(default)s)")
-    proxy.add_argument("--own-host", action="store_true", help="send the origin's name as Host, not the client's")
-    proxy.add_argument("--via", metavar="NAME", help="add Via with this name, both ways")
-    proxy.add_argument("--forwarded", action="store_true", help="add X-Forwarded-For, -Host and -Proto")
-    proxy.add_argument("--connect-timeout", type=float, default=5.0, metavar="SECONDS")
-    proxy.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="of silence, then 504")
-    cache = parser.add_argument_group("cache", "one for one the options of FastCacheMiddleware and CacheConfig")
-    for flag in ("heuristics", "cdn-cache-control", "stale-on-error", "normalize-language", "head-from-get"):
-        cache.add_argument(f"--{flag}", action="store_true")
-    for flag in ("no-etag", "no-coalesce", "ignore-client-directives", "no-cache"):
-        cache.add_argument(f"--{flag}", action="store_true")
-    for flag in ("stale-while-revalidate", "stale-if-error"):
-        cache.add_argument(f"--{flag}", type=float, default=0, metavar="SECONDS")
-    cache.add_argument("--handler-timeout", type=float, metavar="SECONDS")
-    cache.add_argument("--cache-status", default="fast-cache", metavar="NAME", help="this cache's name in Cache-Status")
-    cache.add_argument("--max-bytes", type=int, default=256 << 20, metavar="N", help="the size of the cache")
-    cache.add_argument("--max-entries", type=int, default=100_000, metavar="N")
-    cache.add_argument("--max-body-size", type=int, default=1 << 20, metavar="N", help="larger bodies are not stored")
+    add = parser.add_argument_group("proxy").add_argument
+    add("--origin", required=True, metavar="URL", help="where requests go: http://NAME:PORT")
+    add("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    add("--port", type=int, default=8001, help="the port to listen on (default: %(default)s)")
+    add("--own-host", action="store_true", help="send the origin's name as Host, not the client's")
+    add("--via", metavar="NAME", help="add Via with this name, both ways")
+    add("--forwarded", action="store_true", help="add X-Forwarded-For, -Host and -Proto")
+    add("--connect-timeout", type=float, default=5.0, metavar="SECONDS")
+    add("--timeout", type=float, default=60.0, metavar="SECONDS", help="of silence, then 504")
+    add("--no-cache", action="store_true", help="the proxy alone")
+    add = parser.add_argument_group("cache", "options of FastCacheMiddleware and CacheConfig, one for one").add_argument
+    for name in SWITCHES:
+        add(f"--{name.replace('_', '-')}", action="store_true")
+    for name in STALE:
+        add(f"--{name.replace('_', '-')}", type=float, default=0, metavar="SECONDS")
+    for name in ("no-etag", "no-coalesce", "ignore-client-directives"):
+        add(f"--{name}", action="store_true")
+    add("--handler-timeout", type=float, metavar="SECONDS")
+    add("--cache-status", default="fast-cache", metavar="NAME", help="this cache's name in Cache-Status")
+    add("--max-bytes", type=int, default=256 << 20, metavar="N", help="the size of the cache")
+    add("--max-entries", type=int, default=100_000, metavar="N")
+    add("--max-body-size", type=int, default=1 << 20, metavar="N", help="larger bodies are not stored")
     return parser
 
 
 def main() -> None:
     parser = command_line()
     options = parser.parse_args()
-    origin = Origin(
-        options.origin, options.own_host, options.via, options.forwarded, options.connect_timeout, options.timeout
-    )
     try:
-        proxy = ReverseProxy(origin)
+        proxy = ReverseProxy(options)
     except ValueError as error:
         parser.error(str(error))
     uvicorn.run(
-        quiet(proxy if options.no_cache else cached(proxy, options)),
+        proxy if options.no_cache else cached(proxy, options),
         host=options.host,
         port=options.port,
-        http="h11",
+        http=InterimProtocol,
         ws="none",
+        lifespan="off",
         proxy_headers=False,
         server_header=False,
         date_header=False,

@@ -10,6 +10,7 @@ pub mod date;
 pub mod hop_by_hop;
 pub mod list;
 pub mod range;
+pub mod urlencoded;
 pub mod validators;
 pub mod vary;
 

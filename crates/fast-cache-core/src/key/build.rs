@@ -3,9 +3,8 @@
 use super::encode::{push_number, push_part};
 use super::inputs::{CookieInputs, Inputs, QueryInputs, freely_varied, glob, is_plain};
 use super::{Identity, KeyRef, Secret};
-use crate::fields::{Line, values};
+use crate::fields::{Line, urlencoded, values};
 use crate::request::Request;
-use std::borrow::Cow;
 
 const PRIMARY: u8 = 0;
 const VARIANT: u8 = 1;
@@ -139,7 +138,7 @@ fn push_query(out: &mut Vec<u8>, inputs: &QueryInputs, secret: &Secret, query: &
         .filter(|pair| !pair.is_empty())
     {
         let (raw_name, value) = split_pair(pair);
-        let name = decode_name(raw_name);
+        let name = urlencoded::decode(raw_name);
         // Frameworks differ in how they read bytes that should have been encoded: such a name may be any.
         let unclear = !raw_name.is_ascii() || std::str::from_utf8(&name).is_err();
         let named =
@@ -171,31 +170,6 @@ fn split_pair(pair: &[u8]) -> (&[u8], Option<&[u8]>) {
         Some(at) => (&pair[..at], Some(&pair[at + 1..])),
         None => (pair, None),
     }
-}
-
-/// The name of a query parameter as an application sees it: `+` is a blank, `%xx` a byte.
-pub(super) fn decode_name(raw: &[u8]) -> Cow<'_, [u8]> {
-    if !raw.iter().any(|byte| matches!(byte, b'+' | b'%')) {
-        return Cow::Borrowed(raw);
-    }
-    let hex = |byte: u8| u8::try_from((byte as char).to_digit(16)?).ok();
-    let mut out = Vec::with_capacity(raw.len());
-    let mut rest = raw;
-    while let Some((&first, after)) = rest.split_first() {
-        rest = after;
-        match (first, after) {
-            (b'+', _) => out.push(b' '),
-            (b'%', [high, low, tail @ ..]) => match (hex(*high), hex(*low)) {
-                (Some(high), Some(low)) => {
-                    out.push(high << 4 | low);
-                    rest = tail;
-                }
-                _ => out.push(b'%'),
-            },
-            _ => out.push(first),
-        }
-    }
-    Cow::Owned(out)
 }
 
 fn push_headers_and_cookies(

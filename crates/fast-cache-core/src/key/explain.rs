@@ -1,9 +1,9 @@
 //! The parts of a key in words, for people who ask why two requests did or did not share an answer.
 
-use super::build::{cookie_values, decode_name};
+use super::build::cookie_values;
 use super::inputs::{Inputs, freely_varied, is_plain};
 use super::secret::Secret;
-use crate::fields::values;
+use crate::fields::{urlencoded, values};
 use crate::request::Request;
 
 /// The parts of the key of `request`, as name and value. Values that may be credentials are concealed.
@@ -79,7 +79,7 @@ fn explain_query(
         .filter(|pair| !pair.is_empty())
     {
         let at = pair.iter().position(|byte| *byte == b'=');
-        let name = decode_name(&pair[..at.unwrap_or(pair.len())]);
+        let name = urlencoded::decode(&pair[..at.unwrap_or(pair.len())]);
         let value = at.map_or(&b""[..], |at| &pair[at + 1..]);
         let named = |list: &[Box<str>]| list.iter().any(|listed| listed.as_bytes() == &*name);
         if !inputs.query.only.as_deref().is_none_or(named)

@@ -1,7 +1,7 @@
 //! Which parts of a request join a route's key.
 
 use super::encode::{push_number, push_part};
-use crate::fields::Line;
+use crate::fields::{Line, urlencoded};
 
 /// Which query parameters join the key.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +127,7 @@ pub fn credential_names(query: &[u8]) -> impl Iterator<Item = String> {
     query
         .split(|byte| *byte == b'&')
         .map(|pair| pair.split(|byte| *byte == b'=').next().unwrap_or_default())
-        .map(|name| String::from_utf8_lossy(&super::build::decode_name(name)).into_owned())
+        .map(|name| String::from_utf8_lossy(&urlencoded::decode(name)).into_owned())
         .filter(|name| may_be_credential(name))
 }
 

@@ -276,9 +276,7 @@ impl<'a> Directive<'a> {
     fn field_names(&self) -> Option<Vec<Box<str>>> {
         let argument = self.argument?;
         let unquoted = list::unquote(argument);
-        let names = unquoted.as_deref().unwrap_or(argument);
-        let names: Option<Vec<Box<str>>> = list::members([names]).map(lower_token).collect();
-        names.filter(|names| !names.is_empty())
+        listed_fields(unquoted.as_deref().unwrap_or(argument))
     }
 }
 
@@ -295,6 +293,12 @@ fn each_directive<'a>(member: &'a [u8], mut add: impl FnMut(Directive<'a>)) {
             add(Directive::new(word, true));
         }
     }
+}
+
+/// The field names in a list, in lower case; `None` where there are none or one of them is malformed.
+pub(super) fn listed_fields(list: &[u8]) -> Option<Vec<Box<str>>> {
+    let names: Option<Vec<Box<str>>> = list::members([list]).map(lower_token).collect();
+    names.filter(|names| !names.is_empty())
 }
 
 fn lower_token(bytes: &[u8]) -> Option<Box<str>> {

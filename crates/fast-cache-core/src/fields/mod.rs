@@ -7,9 +7,12 @@
 pub mod cache_control;
 pub mod cache_status;
 pub mod date;
+pub mod groups;
 pub mod hop_by_hop;
 pub mod list;
 pub mod range;
+mod structured;
+pub mod targeted;
 pub mod urlencoded;
 pub mod validators;
 pub mod vary;

@@ -1,10 +1,11 @@
 //! Which labels a response gives itself: `Cache-Tag`, `Surrogate-Key`, and `Cache-Groups`
 //! ([RFC 9875 §2](https://www.rfc-editor.org/rfc/rfc9875#section-2)).
 
-use crate::fields::list::members;
-use crate::fields::{Line, values};
+use crate::fields::Line;
+use crate::fields::groups::cache_groups;
 use crate::reason::Reason;
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// The most tags one response may have, its route's included.
 pub const MAX_TAGS: usize = 128;
@@ -20,46 +21,42 @@ pub const MAX_TAG_LENGTH: usize = 256;
 pub fn collect_tags<'a>(
     route: impl Iterator<Item = &'a str>,
     lines: &'a [Line<'a>],
-) -> Result<SmallVec<[&'a str; 4]>, Reason> {
-    let mut tags: SmallVec<[&'a str; 4]> = SmallVec::new();
+) -> Result<SmallVec<[Cow<'a, str>; 4]>, Reason> {
+    let mut tags: SmallVec<[Cow<'a, str>; 4]> = SmallVec::new();
     for tag in route {
-        add(&mut tags, tag.as_bytes())?;
+        add(&mut tags, Cow::Borrowed(tag))?;
     }
     for line in lines {
         if line.is("surrogate-key") {
             for tag in line.value.split(u8::is_ascii_whitespace) {
-                add(&mut tags, tag)?;
+                add(&mut tags, text(tag)?)?;
             }
         } else if line.is("cache-tag") {
             for part in line.value.split(|byte| matches!(byte, b',' | b' ' | b'\t')) {
-                add(&mut tags, part)?;
+                add(&mut tags, text(part)?)?;
             }
         }
     }
-    if lines.iter().any(|line| line.is("cache-groups")) {
-        for member in members(values(lines, "cache-groups")) {
-            let group = member
-                .strip_prefix(b"\"")
-                .and_then(|rest| rest.strip_suffix(b"\""))
-                .unwrap_or(member);
-            add(&mut tags, group)?;
-        }
+    for group in cache_groups(lines)? {
+        add(&mut tags, group)?;
     }
     Ok(tags)
 }
 
-fn add<'a>(tags: &mut SmallVec<[&'a str; 4]>, tag: &'a [u8]) -> Result<(), Reason> {
-    if tag.is_empty() {
+fn add<'a>(tags: &mut SmallVec<[Cow<'a, str>; 4]>, tag: Cow<'a, str>) -> Result<(), Reason> {
+    if tag.is_empty() || tags.contains(&tag) {
         return Ok(());
     }
-    let tag = std::str::from_utf8(tag).map_err(|_| Reason::Tags)?;
     if tag.len() > MAX_TAG_LENGTH || tags.len() == MAX_TAGS {
         return Err(Reason::Tags);
     }
-    if !tags.contains(&tag) {
-        tags.push(tag);
-    }
+    tags.push(tag);
     Ok(())
+}
+
+fn text(tag: &[u8]) -> Result<Cow<'_, str>, Reason> {
+    let tag = std::str::from_utf8(tag).map_err(|_| Reason::Tags)?;
+    Ok(Cow::Borrowed(tag))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod date;
 pub mod groups;
 pub mod hop_by_hop;
 pub mod list;
+pub mod no_vary_search;
 pub mod range;
 mod structured;
 pub mod targeted;

@@ -14,6 +14,7 @@ pub mod no_vary_search;
 pub mod range;
 mod structured;
 pub mod targeted;
+pub mod uri;
 pub mod urlencoded;
 pub mod validators;
 pub mod vary;

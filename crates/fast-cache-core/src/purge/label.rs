@@ -7,11 +7,11 @@ use std::hash::Hasher;
 /// The most path segments below which an entry can still carry a label for each subtree it lies in.
 pub const MAX_SEGMENTS: usize = 32;
 
-/// A tag, a route or a subtree of paths, as 64 bits.
+/// A tag, a route, a subtree of paths, a URI or a group of an origin's responses, as 64 bits.
 ///
 /// The same text gives the same label in every process, on every machine and in every version; it is not a secret and
-/// not a defence against crafted collisions, which cost their author's victims no more than a miss. Tags, routes and
-/// subtrees never share a label by having the same text.
+/// not a defence against crafted collisions, which cost their author's victims no more than a miss. Labels of different
+/// kinds are never the same by having the same text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(u64);
 
@@ -68,6 +68,22 @@ impl Label {
         Ok(())
     }
 
+    /// The label of a URI, by its parts as [`Target`](crate::rules::invalidation::Target) spells them.
+    pub fn target(scheme: &[u8], authority: &[u8], path: &[u8], query: &[u8]) -> Self {
+        Self::of_parts(Domain::Target, [scheme, authority, path, query])
+    }
+
+    /// The label of all URIs that differ in their queries alone.
+    pub fn target_path(scheme: &[u8], authority: &[u8], path: &[u8]) -> Self {
+        Self::of_parts(Domain::TargetPath, [scheme, authority, path])
+    }
+
+    /// The label of a group of an origin's responses
+    /// ([RFC 9875 §2.1](https://www.rfc-editor.org/rfc/rfc9875#section-2.1)).
+    pub fn group(scheme: &[u8], authority: &[u8], name: &str) -> Self {
+        Self::of_parts(Domain::Group, [scheme, authority, name.as_bytes()])
+    }
+
     /// The label with these bits.
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
@@ -77,6 +93,16 @@ impl Label {
     pub const fn bits(self) -> u64 {
         self.0
     }
+
+    /// Each part has its length before it, so that no two sequences of parts are one text.
+    fn of_parts<const COUNT: usize>(domain: Domain, parts: [&[u8]; COUNT]) -> Self {
+        let mut hasher = hasher(domain);
+        for part in parts {
+            hasher.write(&(part.len() as u64).to_le_bytes());
+            hasher.write(part);
+        }
+        Self(hasher.finish())
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -84,6 +110,9 @@ enum Domain {
     Tag = 1,
     Endpoint = 2,
     Subtree = 3,
+    Target = 4,
+    TargetPath = 5,
+    Group = 6,
 }
 
 /// Keys are part of the format: stores that are shared between processes hold labels.
@@ -172,6 +201,20 @@ mod tests {
         assert_ne!(Label::tag("/a"), Label::subtree("/a"));
         assert_ne!(Label::tag("/a"), Label::endpoint(b"/a"));
         assert_ne!(Label::subtree("/a"), Label::endpoint(b"/a"));
+        let path = Label::target_path(b"http", b"a", b"/a");
+        assert_ne!(path, Label::group(b"http", b"a", "/a"));
+        assert_ne!(path, Label::target(b"http", b"a", b"/a", b""));
+    }
+
+    #[test]
+    fn parts_never_run_together() {
+        let target = Label::target(b"http", b"a", b"/b", b"c");
+        assert_ne!(target, Label::target(b"http", b"a", b"/bc", b""));
+        assert_ne!(target, Label::target(b"http", b"a/b", b"", b"c"));
+        assert_ne!(
+            Label::group(b"http", b"a", "b"),
+            Label::group(b"http", b"ab", "")
+        );
     }
 
     #[test]
@@ -179,9 +222,20 @@ mod tests {
         assert_eq!(Label::tag("user:7").bits(), TAG);
         assert_eq!(Label::endpoint(b"GET /users/{id}").bits(), ENDPOINT);
         assert_eq!(Label::subtree("/users/7").bits(), SUBTREE);
+        let target = Label::target(b"https", b"example.com", b"/users/7", b"full=1");
+        assert_eq!(target.bits(), TARGET);
+        let path = Label::target_path(b"https", b"example.com", b"/users/7");
+        assert_eq!(path.bits(), TARGET_PATH);
+        assert_eq!(
+            Label::group(b"https", b"example.com", "users").bits(),
+            GROUP
+        );
     }
 
     const TAG: u64 = 0xfe32_9d82_c00b_a04d;
     const ENDPOINT: u64 = 0x9433_472c_94fa_535c;
     const SUBTREE: u64 = 0x10aa_8a28_2517_cc09;
+    const TARGET: u64 = 0x1b5d_1aeb_eb66_5389;
+    const TARGET_PATH: u64 = 0x9311_392f_42af_20d0;
+    const GROUP: u64 = 0x5b61_7f84_92c6_5813;
 }

@@ -165,14 +165,14 @@ fn queries() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
         pairs.rotate_left(middle);
         let mut out = Vec::new();
         for (name, value) in pairs {
-            if dressed {
-                urlencoded::encode(&urlencoded::decode(name), &mut out);
-            } else {
-                out.extend_from_slice(name);
+            for (raw, end) in [(name, b'='), (value, b'&')] {
+                if dressed {
+                    urlencoded::encode(&urlencoded::decode(raw), &mut out);
+                } else {
+                    out.extend_from_slice(raw);
+                }
+                out.push(end);
             }
-            out.push(b'=');
-            out.extend_from_slice(value);
-            out.push(b'&');
         }
         out
     };

@@ -12,6 +12,7 @@ from .compiling import Settings, rows, unmatched_endpoints
 from .controller import Controller, overridden_hooks
 from .exceptions import ConfigError
 from .openapi import add_cache_age
+from .refreshing import discard, nothing_to_receive, refresh
 from .responder import Responder, watch
 from .routes import Analysis, analyse, follow
 from .routes.resolve import ask_framework_with_parameters
@@ -172,6 +173,9 @@ class _Host:
         self.respond = self._responder.respond
         self.drop_after = self._responder.drop_after
         self.watch = watch
+        self.refresh = refresh
+        self.discard = discard
+        self.nothing_to_receive = nothing_to_receive
 
     def analyse(self, scope: Scope) -> _core.Application:
         return self._middleware.analyse(scope)

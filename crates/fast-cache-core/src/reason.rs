@@ -38,6 +38,10 @@ reasons! {
     Expired = "expired", true;
     /// What is stored was marked stale by a soft drop.
     SoftDropped = "soft-dropped", true;
+    /// What is stored must be confirmed by the application each time.
+    MustValidate = "must-validate", true;
+    /// The request takes only what is stored, and nothing is that it may be answered with.
+    OnlyIfCached = "only-if-cached", true;
     /// The request's method is not one that is answered from the cache.
     Method = "method", false;
     /// The request carries `Cache-Control: no-store`.
@@ -68,6 +72,14 @@ reasons! {
     RouteMismatch = "route-mismatch", true;
     /// The status is not one that is stored.
     Status = "status", true;
+    /// The response demands that its status be understood, and it is not.
+    MustUnderstand = "must-understand", true;
+    /// The response says nothing of its lifetime, and its status is not one for which a lifetime may be guessed.
+    NotExplicit = "not-explicit", false;
+    /// The response to `HEAD` is not that of the stored response.
+    Outdated = "outdated", true;
+    /// The application failed, and a stale response stands in for its answer.
+    StandIn = "stale-if-error", true;
     /// The response carries `no-store`.
     NoStore = "no-store", false;
     /// The response carries `private`.

@@ -34,13 +34,24 @@ pub struct Stored<R> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "four independent answers of the response's own directives"
+    reason = "independent answers of the response's own directives"
 )]
 pub struct Traits {
     /// It may answer requests that carry `Authorization` (RFC 9111 §3.5).
     pub shared_with_credentials: bool,
-    /// It must not be served stale (RFC 9111 §5.2.2.2, §5.2.2.8).
+    /// It must not be served stale (RFC 9111 §5.2.2.2, §5.2.2.8, §5.2.2.10).
     pub must_revalidate: bool,
+    /// It must not be served before the application has confirmed it, however fresh it is (RFC 9111 §5.2.2.4).
+    pub always_validate: bool,
+}
+
+impl<R> Stored<R> {
+    /// Whether the application can be asked to confirm it: it is a `200` with a validator that the application gave
+    /// (RFC 9111 §4.3.1).
+    pub fn can_be_validated(&self) -> bool {
+        self.status == 200
+            && (matches!(self.etag, StoredTag::Given(_)) || self.last_modified.is_some())
+    }
 }
 
 /// The entity tag of a stored response.

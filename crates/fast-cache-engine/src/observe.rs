@@ -49,20 +49,13 @@ pub struct RouteCounts {
 impl RouteCounters {
     /// Counts an answer.
     pub fn outcome(&self, outcome: Outcome) {
-        let counter = match outcome {
-            Outcome::Hit => &self.hits,
-            Outcome::Miss => &self.misses,
-            Outcome::Stale => &self.stale,
-            Outcome::Revalidated => &self.revalidated,
-            Outcome::Bypass => &self.bypasses,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.of(outcome).fetch_add(1, Ordering::Relaxed);
     }
 
-    /// What was counted as a bypass turned out to be a miss.
-    pub fn bypass_was_miss(&self) {
-        self.bypasses.fetch_sub(1, Ordering::Relaxed);
-        self.misses.fetch_add(1, Ordering::Relaxed);
+    /// What was counted as `before` turned out to be `after`.
+    pub fn became(&self, before: Outcome, after: Outcome) {
+        self.of(before).fetch_sub(1, Ordering::Relaxed);
+        self.of(after).fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts an answer stored.
@@ -97,6 +90,16 @@ impl RouteCounters {
         self.entries.fetch_sub(1, Ordering::Relaxed);
         self.bytes
             .fetch_sub(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    fn of(&self, outcome: Outcome) -> &AtomicU64 {
+        match outcome {
+            Outcome::Hit => &self.hits,
+            Outcome::Miss => &self.misses,
+            Outcome::Stale => &self.stale,
+            Outcome::Revalidated => &self.revalidated,
+            Outcome::Bypass => &self.bypasses,
+        }
     }
 
     /// The counters now.

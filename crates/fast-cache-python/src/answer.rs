@@ -5,7 +5,6 @@ use crate::representation::Representation;
 use fast_cache_core::exchange::{Form, Outcome, Serve};
 use fast_cache_core::fields::cache_status::{self, CacheName, Forward};
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::conditional::stands_in_not_modified;
 use fast_cache_core::stored::Stored;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -29,7 +28,7 @@ struct Remembered {
     /// The lines that are stored; they are kept alive, so that no other response's can be taken for them.
     kept: Py<PyTuple>,
     age: u64,
-    ttl: u64,
+    ttl: i64,
     all: Py<PyTuple>,
 }
 
@@ -48,7 +47,7 @@ impl StatusLines {
         &self,
         kept: &Bound<'py, PyTuple>,
         age: u64,
-        ttl: u64,
+        ttl: i64,
     ) -> PyResult<Bound<'py, PyList>> {
         let py = kept.py();
         // Objects are aligned, so the low bits tell nothing.
@@ -79,15 +78,11 @@ impl StatusLines {
         &self,
         kept: &Bound<'py, PyTuple>,
         age: u64,
-        ttl: u64,
+        ttl: i64,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let py = kept.py();
         let mut status = Vec::with_capacity(40);
-        cache_status::hit(
-            &mut status,
-            &self.name,
-            i64::try_from(ttl).unwrap_or(i64::MAX),
-        );
+        cache_status::hit(&mut status, &self.name, ttl);
         // RFC 9111 §1.2.2: a number that is too large is sent as 2^31.
         let age = age.min(1 << 31).to_string();
         let ours = [
@@ -139,6 +134,34 @@ impl StatusLines {
         line(py, b"cache-status", &value)
     }
 
+    /// `cache-status: name; hit; ttl=…`, negative where the answer is stale.
+    pub(crate) fn hit<'py>(&self, py: Python<'py>, ttl: i64) -> PyResult<Bound<'py, PyTuple>> {
+        let mut value = Vec::with_capacity(40);
+        cache_status::hit(&mut value, &self.name, ttl);
+        line(py, b"cache-status", &value)
+    }
+
+    /// `cache-status: name; fwd=…; fwd-status=…`, for an answer from the cache about which the application was asked.
+    pub(crate) fn asked<'py>(
+        &self,
+        py: Python<'py>,
+        why: Forward,
+        status: Option<u16>,
+        stored: bool,
+        detail: Option<Reason>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let mut value = Vec::with_capacity(64);
+        cache_status::forward(&mut value, &self.name, why, status, stored, detail);
+        line(py, b"cache-status", &value)
+    }
+
+    /// `cache-status: name; detail=only-if-cached`
+    pub(crate) fn unsatisfied<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let mut value = Vec::with_capacity(64);
+        cache_status::neither(&mut value, &self.name, Reason::OnlyIfCached);
+        line(py, b"cache-status", &value)
+    }
+
     /// `x-cache-status: WORD`
     #[allow(clippy::unused_self, reason = "a line of this cache like the others")]
     pub(crate) fn outcome<'py>(
@@ -155,11 +178,15 @@ impl StatusLines {
     }
 }
 
-fn line<'py>(py: Python<'py>, name: &[u8], value: &[u8]) -> PyResult<Bound<'py, PyTuple>> {
+pub(crate) fn line<'py>(
+    py: Python<'py>,
+    name: &[u8],
+    value: &[u8],
+) -> PyResult<Bound<'py, PyTuple>> {
     PyTuple::new(py, [PyBytes::new(py, name), PyBytes::new(py, value)])
 }
 
-/// The two messages of an answer from the cache, in fresh dictionaries with a fresh header list.
+/// The two messages of a fresh answer from the cache, whole or without its body, in fresh dictionaries with a fresh header list.
 pub(crate) fn messages<'py>(
     py: Python<'py>,
     status_lines: &StatusLines,
@@ -168,23 +195,8 @@ pub(crate) fn messages<'py>(
 ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
     let representation = &stored.representation;
     let kept = representation.lines.bind(py);
-    let mut list = status_lines.all(kept, serve.age, serve.ttl)?;
-    if serve.form == Form::NotModified {
-        let stands = |pair: &Bound<'py, PyAny>| {
-            let name = pair
-                .get_item(0)
-                .and_then(|name| Ok(name.cast_into::<PyBytes>()?));
-            name.is_ok_and(|name| stands_in_not_modified(name.as_bytes()))
-        };
-        list = PyList::new(py, list.iter().filter(stands).collect::<Vec<_>>())?;
-    }
-
-    let status = if serve.form == Form::NotModified {
-        304
-    } else {
-        stored.status
-    };
-    let start = start_of(py, status)?;
+    let list = status_lines.all(kept, serve.age, serve.ttl)?;
+    let start = start_of(py, stored.status)?;
     start.set_item(names::headers(py), list)?;
     let body = body_template(py)?.copy()?;
     if serve.form == Form::Full {
@@ -194,7 +206,7 @@ pub(crate) fn messages<'py>(
 }
 
 /// A fresh start message without headers; for 200, a copy of one that is made once.
-fn start_of(py: Python<'_>, status: u16) -> PyResult<Bound<'_, PyDict>> {
+pub(crate) fn start_of(py: Python<'_>, status: u16) -> PyResult<Bound<'_, PyDict>> {
     static OK: PyOnceLock<Py<PyDict>> = PyOnceLock::new();
     let make = |status: u16| {
         let start = PyDict::new(py);

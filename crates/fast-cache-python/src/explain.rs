@@ -103,7 +103,14 @@ pub(crate) fn explain<'py>(
         )?;
     }
     match lookup.decide(stored, finding.absent, store.now()) {
+        Decision::Serve(serve) if serve.stale => {
+            said.set_item("outcome", Outcome::Stale.word())?;
+        }
         Decision::Serve(_) => said.set_item("outcome", Outcome::Hit.word())?,
+        Decision::Unsatisfied => {
+            said.set_item("outcome", Outcome::Miss.word())?;
+            said.set_item("reason", Reason::OnlyIfCached.token())?;
+        }
         Decision::Forward(forward) => {
             said.set_item("outcome", Outcome::of_forward(forward.reason).word())?;
             said.set_item("reason", forward.reason.token())?;

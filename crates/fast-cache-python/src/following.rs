@@ -10,6 +10,7 @@ use fast_cache_core::reason::Reason;
 use pyo3::exceptions::{PyException, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use pyo3::types::PyDict;
 
 /// Drives the application, then sends the start message that was held back, if one was, then ends as the application
 /// did. Not frozen, as [`SendMessages`] is not.
@@ -72,7 +73,14 @@ impl Following {
             Ok(None) => None,
             // Cancelled: whoever did it wants no more waiting.
             Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
-            Err(error) => Some(error),
+            Err(error) => match self.sender.get().stand_in(py) {
+                Some(mut messages) => {
+                    report(py, &error);
+                    let driven = messages.drive(py, None);
+                    return self.released(Box::new(messages), None, driven);
+                }
+                None => Some(error),
+            },
         };
         match self.sender.get().end(py, error.is_none()) {
             Some(mut messages) => {
@@ -97,6 +105,22 @@ impl Following {
             }
             None => error.map_or(Ok(None), Err),
         }
+    }
+}
+
+/// Logs what the application raised, where a stale answer hides it from everybody else.
+fn report(py: Python<'_>, error: &PyErr) {
+    let log = || {
+        let logger = py
+            .import("logging")?
+            .call_method1("getLogger", ("fast_cache_middleware",))?;
+        let named = PyDict::new(py);
+        named.set_item("exc_info", error.value(py))?;
+        let text = ("the application failed; a stale answer was sent instead",);
+        logger.call_method("error", text, Some(&named))
+    };
+    if let Err(error) = log() {
+        error.write_unraisable(py, None);
     }
 }
 

@@ -37,6 +37,7 @@ mod exchange;
 mod explain;
 mod following;
 mod glance;
+mod layout;
 mod lines;
 mod metadata;
 mod names;
@@ -51,8 +52,10 @@ mod resolve;
 mod scope;
 mod sending;
 mod specs;
+mod stale;
 mod store;
 mod strict;
+mod validation;
 mod visit;
 mod watch;
 

@@ -39,6 +39,7 @@ pub(crate) struct Written {
     stale_if_error: u64,
     shared_with_credentials: bool,
     must_revalidate: bool,
+    always_validate: bool,
     generated: Option<String>,
     given: Option<String>,
     last_modified: Option<i64>,
@@ -81,6 +82,7 @@ pub(crate) fn write(finished: &Finished) -> Written {
         stale_if_error: micros(stored.stale_if_error),
         shared_with_credentials: stored.traits.shared_with_credentials,
         must_revalidate: stored.traits.must_revalidate,
+        always_validate: stored.traits.always_validate,
         generated,
         given,
         last_modified: stored.last_modified.map(Timestamp::micros),
@@ -110,6 +112,7 @@ impl Written {
         dict.set_item("stale_if_error", self.stale_if_error)?;
         dict.set_item("shared_with_credentials", self.shared_with_credentials)?;
         dict.set_item("must_revalidate", self.must_revalidate)?;
+        dict.set_item("always_validate", self.always_validate)?;
         dict.set_item("generated_etag", &self.generated)?;
         dict.set_item("given_etag", &self.given)?;
         dict.set_item("last_modified", self.last_modified)?;
@@ -157,6 +160,7 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> Option<Read> {
             traits: Traits {
                 shared_with_credentials: item(dict, "shared_with_credentials")?,
                 must_revalidate: item(dict, "must_revalidate")?,
+                always_validate: item(dict, "always_validate")?,
             },
             etag,
             last_modified: item::<Option<i64>>(dict, "last_modified")?.map(Timestamp::from_micros),

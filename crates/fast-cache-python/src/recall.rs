@@ -175,11 +175,11 @@ impl Installed {
             return Glance::Nothing;
         }
         match lookup.decide(stored, fast_cache_core::reason::Reason::Absent, store.now()) {
-            Decision::Serve(serve) => {
+            Decision::Serve(serve) if serve.is_plain() => {
                 let path_params = hit.path_params.clone_ref(scope.py());
                 Glance::Serve(index, found, serve, path_params)
             }
-            Decision::Forward(_) => Glance::Nothing,
+            _ => Glance::Nothing,
         }
     }
 }

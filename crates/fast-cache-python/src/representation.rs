@@ -1,6 +1,7 @@
 //! How this host keeps a response: Python objects that go out again as they are.
 
 use crate::lines::HeaderLines;
+use fast_cache_core::fields::Line;
 use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_engine::observe::RouteCounters;
 use parking_lot::Mutex;
@@ -87,6 +88,12 @@ pub(crate) fn kept_lines<'py>(
         pairs.push(PyTuple::new(py, [etag_name(py).clone(), PyBytes::new(py, &tag)])?.into_any());
     }
     Ok((PyTuple::new(py, pairs)?, weight))
+}
+
+/// The bytes that these lines take, if none of them is shared.
+pub(crate) fn weight_of_lines(lines: &[Line<'_>]) -> usize {
+    let weigh = |line: &Line<'_>| line.name.len() + line.value.len() + 168;
+    64 + lines.iter().map(weigh).sum::<usize>()
 }
 
 fn etag_name(py: Python<'_>) -> &Bound<'_, PyBytes> {

@@ -3,7 +3,7 @@
 use crate::application::Cached;
 use fast_cache_core::key::Identity;
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
-use fast_cache_core::policy::{Canonical, Lifetime, Policy, Statuses};
+use fast_cache_core::policy::{Canonical, HttpOptions, Lifetime, Policy, Statuses};
 use fast_cache_core::purge::Label;
 use fast_cache_core::route::parse_template;
 use pyo3::exceptions::PyValueError;
@@ -113,6 +113,7 @@ pub(crate) fn read_cached(
             .fold(Statuses::NONE, |statuses, status| statuses.with(*status)),
         max_body_size: spec.max_body_size,
         canonical: canonical.collect(),
+        options: HttpOptions::default(),
     };
     let key_func = Python::attach(|py| {
         spec.key_func

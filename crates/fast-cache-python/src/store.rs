@@ -14,12 +14,15 @@ use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How many entries one step of a walk looks at.
 const WALK_STEP: usize = 256;
+
+/// How many keys are refreshed in the background at once.
+const MOST_REFRESHING: usize = 64;
 
 /// A memory store, the secret of its keys, and what happened on the routes that use it.
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
@@ -30,6 +33,34 @@ pub(crate) struct MemoryStore {
     pub(crate) clock: Py<SystemClock>,
     counters: Mutex<HashMap<Box<str>, Arc<RouteCounters>>>,
     walks: Mutex<Vec<Walk>>,
+    /// The digests of the keys that are being refreshed in the background.
+    refreshing: Arc<Mutex<HashSet<u128>>>,
+}
+
+/// A refresh in the background; while it lasts, no other one of the same key begins.
+#[derive(Debug)]
+pub(crate) struct Refreshing {
+    digest: u128,
+    all: Arc<Mutex<HashSet<u128>>>,
+}
+
+impl Refreshing {
+    /// Begins, unless the key is being refreshed already or too many are.
+    pub(crate) fn begin(store: &MemoryStore, key: &[u8]) -> Option<Self> {
+        let digest = store.secret.digest(key);
+        let mut refreshing = store.refreshing.lock();
+        if refreshing.len() >= MOST_REFRESHING || !refreshing.insert(digest) {
+            return None;
+        }
+        let all = Arc::clone(&store.refreshing);
+        Some(Self { digest, all })
+    }
+}
+
+impl Drop for Refreshing {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.digest);
+    }
 }
 
 impl MemoryStore {
@@ -41,6 +72,12 @@ impl MemoryStore {
     /// A number that changes with the clock; a clock that stands still has none.
     pub(crate) fn tick(&self) -> Option<i64> {
         self.clock.get().clock.tick()
+    }
+
+    /// A number that clients cannot know.
+    #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
+    pub(crate) fn seed(&self) -> u64 {
+        self.secret.digest(b"seed") as u64
     }
 
     /// The time now.
@@ -88,6 +125,7 @@ impl MemoryStore {
             clock,
             counters: Mutex::default(),
             walks: Mutex::default(),
+            refreshing: Arc::default(),
         })
     }
 

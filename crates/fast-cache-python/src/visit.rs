@@ -6,11 +6,11 @@ use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
+use crate::layout::gateway_timeout;
 use crate::lines::{HeaderLines, MatteringLines};
 use crate::names;
 use crate::parameters::Parameters;
 use crate::recall::parts_of;
-use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Recorder, RecordingSend};
 use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
@@ -110,8 +110,17 @@ impl<'py> Visit<'_, '_, 'py> {
                     let Some((stored, _)) = stored else {
                         return bypass(Reason::StoreFailed);
                     };
-                    let (start, body) = messages(py, &self.installed.status_lines, stored, serve)?;
                     self.note_route()?;
+                    if !serve.is_plain() {
+                        let answer = self.lay_out(stored, &serve, &lines)?;
+                        if let (Some(forward), Some(found)) = (serve.refresh, &found) {
+                            let (key, entry) = (key.to_owned(), Arc::clone(&found.entry));
+                            drop(buffers);
+                            self.refresh(cached, &headers, forward, key, entry)?;
+                        }
+                        return Ok(Step::Answer(answer));
+                    }
+                    let (start, body) = messages(py, &self.installed.status_lines, stored, serve)?;
                     self.taken.route.counters.outcome(Outcome::Hit);
                     if found.is_some_and(|found| found.entry.key() == key.bytes) {
                         self.remember(cached, &request, key);
@@ -119,20 +128,21 @@ impl<'py> Visit<'_, '_, 'py> {
                     send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
                 }
                 Decision::Forward(_) if self.taken.head_from_get => Ok(Step::Pass),
+                Decision::Unsatisfied => {
+                    self.note_route()?;
+                    self.taken.route.counters.outcome(Outcome::Miss);
+                    let (start, body) = gateway_timeout(py, &self.installed.status_lines)?;
+                    send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
+                }
                 Decision::Forward(forward) => {
-                    let key = key.to_owned();
+                    let (key, entry) = (key.to_owned(), found.map(|found| found.entry));
                     drop(buffers);
-                    let Some(all) = HeaderLines::from_any(&headers) else {
+                    let asked = self.asking(cached, &headers, forward, entry)?;
+                    let Some((errand, watched)) = asked else {
                         return bypass(Reason::MalformedRequest);
                     };
-                    let reason = forward.reason;
-                    let outcome = Outcome::of_forward(reason);
-                    let mut errand = self.errand(reason, outcome, all.pairs());
-                    if cached.strict {
-                        crate::strict::hide(py, &mut errand, cached, &all.lines())?;
-                    }
                     let scope = errand.scope.bind(py).clone();
-                    let watched = is_worth_watching(&scope, cached);
+                    let outcome = errand.outcome;
                     let recorder =
                         Recorder::storing(errand, forward.fetch(store.store.birth()), key);
                     self.sender(recorder, outcome)
@@ -171,7 +181,12 @@ impl<'py> Visit<'_, '_, 'py> {
         Ok(Bound::new(self.py, send)?.into_any())
     }
 
-    fn errand(&self, reason: Reason, outcome: Outcome, headers: &Bound<'py, PyTuple>) -> Errand {
+    pub(crate) fn errand(
+        &self,
+        reason: Reason,
+        outcome: Outcome,
+        headers: &Bound<'py, PyTuple>,
+    ) -> Errand {
         let tags = self
             .taken
             .route
@@ -191,6 +206,8 @@ impl<'py> Visit<'_, '_, 'py> {
             outcome,
             reason,
             outer_scope: None,
+            held: None,
+            refreshing: None,
             hand_out: false,
         }
     }
@@ -202,7 +219,7 @@ impl<'py> Visit<'_, '_, 'py> {
     }
 
     /// Leaves in the scope what the router would.
-    fn note_route(&self) -> PyResult<()> {
+    pub(crate) fn note_route(&self) -> PyResult<()> {
         let (application, route) = (self.application.get(), self.taken.route);
         note_route(self.scope, application, route, &self.installed.host, || {
             self.path_params()
@@ -246,7 +263,7 @@ impl<'py> Visit<'_, '_, 'py> {
         self.call_and_drop(self.scope, receive, sender)
     }
 
-    fn call_and_drop(
+    pub(crate) fn call_and_drop(
         &self,
         scope: &Bound<'py, PyDict>,
         receive: &Bound<'py, PyAny>,
@@ -260,7 +277,7 @@ impl<'py> Visit<'_, '_, 'py> {
         )
     }
 
-    fn dropping(&self, send: Py<PyAny>) -> PyResult<Bound<'py, DroppingSend>> {
+    pub(crate) fn dropping(&self, send: Py<PyAny>) -> PyResult<Bound<'py, DroppingSend>> {
         let store = self.installed.store.clone_ref(self.py);
         let parameter = |name: &str| self.taken.parameters.get(name);
         let application = self.application.clone_ref(self.py);

@@ -1,25 +1,25 @@
 //! From the application's response to what is stored.
 
-use crate::fields::cache_control::ResponseDirectives;
+use super::freshen::Freshening;
+use super::lookup::Forward;
 use crate::fields::{Line, date, values};
 use crate::key::inputs::Inputs;
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::rules::freshness::{Freshness, freshness};
-use crate::rules::storing::{announced_length, may_store};
+use crate::rules::freshness::{Arrival, Freshness, freshness, remaining};
+use crate::rules::governing::{Governing, governing};
+use crate::rules::status::is_failure;
+use crate::rules::storing::{announced_length, is_of_use, may_store};
 use crate::rules::varying::varying_names;
 use crate::stored::{Stored, StoredTag, Traits};
 use crate::time::Timestamp;
 use smallvec::SmallVec;
-use std::time::Duration;
 
 /// A request that the application is answering.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Fetch {
     birth: u64,
-    reason: Reason,
-    only_shared: bool,
-    head: bool,
+    forward: Forward,
 }
 
 /// The head of the application's response.
@@ -56,61 +56,120 @@ pub struct Recording {
     limit: u64,
 }
 
+/// What becomes of the application's response.
+#[derive(Debug)]
+pub enum Judged {
+    /// It is passed on and its body recorded.
+    Record(Record),
+    /// It confirms what is stored, which is the answer.
+    Freshen(Freshening),
+    /// It is passed on, and it tells whether what is stored is still good: the answer to `HEAD`.
+    Update(Freshening),
+    /// It is a failure, and what is stored stands in for it.
+    StandIn,
+    /// It is passed on and not kept.
+    Pass(Reason),
+}
+
 impl Fetch {
-    pub(super) fn new(birth: u64, reason: Reason, only_shared: bool, head: bool) -> Self {
-        Self {
-            birth,
-            reason,
-            only_shared,
-            head,
-        }
+    pub(super) fn new(birth: u64, forward: Forward) -> Self {
+        Self { birth, forward }
     }
 
     /// Why the request was not answered from the cache.
     pub fn reason(&self) -> Reason {
-        self.reason
+        self.forward.reason
     }
 
-    /// Judges the head of the response.
-    ///
-    /// # Errors
-    ///
-    /// The reason for which the response is passed on and not kept.
-    pub fn on_response(
+    /// Judges the head of the response. `held` is what was found before the application was asked; `is_current` tells
+    /// whether it is still to be found, and is asked only where that matters.
+    pub fn on_response<R>(
+        self,
+        head: &Head<'_>,
+        policy: &Policy,
+        inputs: &Inputs,
+        held: Option<&Stored<R>>,
+        is_current: impl FnOnce() -> bool,
+        now: Timestamp,
+    ) -> Judged {
+        let held = held.filter(|_| self.forward.has_stored);
+        if let Some(held) = held {
+            if head.status == 304 && self.forward.validates {
+                return Judged::Freshen(Freshening::new(self.birth, self.forward, now));
+            }
+            if is_failure(head.status) && self.may_stand_in(held, now) && is_current() {
+                return Judged::StandIn;
+            }
+            if self.forward.head && head.status == 200 {
+                return Judged::Update(Freshening::new(self.birth, self.forward, now));
+            }
+        }
+        self.record(head, policy, inputs, now)
+            .map_or_else(Judged::Pass, Judged::Record)
+    }
+
+    /// Whether what was found may answer instead of the application, which has failed
+    /// ([RFC 5861 §4](https://www.rfc-editor.org/rfc/rfc5861#section-4)). That it is still to be found is for the host to
+    /// see to.
+    pub fn may_stand_in<R>(&self, held: &Stored<R>, now: Timestamp) -> bool {
+        self.forward.has_stored
+            && !held.traits.must_revalidate
+            && !held.traits.always_validate
+            && !held.stale_if_error.is_zero()
+            && remaining(held, now).stale_for <= held.stale_if_error
+    }
+
+    fn record(
         self,
         head: &Head<'_>,
         policy: &Policy,
         inputs: &Inputs,
         now: Timestamp,
     ) -> Result<Record, Reason> {
-        if self.head {
+        let Forward {
+            only_shared,
+            ranged,
+            requested,
+            ..
+        } = self.forward;
+        if self.forward.head {
             return Err(Reason::Method);
         }
-        let directives = ResponseDirectives::parse(head.lines);
-        let traits = may_store(
-            head.status,
-            head.lines,
-            &directives,
-            policy,
-            self.only_shared,
-        )?;
-        let varying = varying_names(head.lines, inputs)?;
-        let freshness = freshness(head.lines, &directives, policy, now);
-        let initial_age = Duration::from_secs(u64::from(freshness.initial_age));
-        if freshness.lifetime <= initial_age
-            && freshness.stale_while_revalidate.is_zero()
-            && freshness.stale_if_error.is_zero()
-        {
-            return Err(Reason::NotFresh);
+        // Only a whole representation is an answer to others who did not ask for the same range.
+        if ranged && head.status != 200 {
+            return Err(Reason::Status);
         }
+        let Governing {
+            directives,
+            targeted,
+        } = governing(head.status, head.lines, policy);
+        let traits = may_store(head.status, head.lines, &directives, policy, only_shared)?;
+        let varying = varying_names(head.lines, inputs)?;
+        let arrival = Arrival {
+            status: head.status,
+            lines: head.lines,
+            age_lines: head.lines,
+            directives: &directives,
+            targeted,
+            requested,
+            received: now,
+        };
+        let freshness = freshness(&arrival, policy, traits);
+        let given = values(head.lines, "etag").next();
+        let last_modified = last_modified(head.lines, now);
+        let has_validator = given.is_some() || last_modified.is_some();
+        is_of_use(
+            head.status,
+            &freshness,
+            &directives,
+            traits,
+            has_validator,
+            policy,
+        )?;
         let announced = announced_length(head.lines)?;
         if announced.is_some_and(|length| length > policy.max_body_size) {
             return Err(Reason::TooLarge);
         }
-        let given = values(head.lines, "etag").next();
-        let last_modified = values(head.lines, "last-modified")
-            .next()
-            .and_then(|value| date::parse(value, now));
         let recording = Recording {
             birth: self.birth,
             received: now,
@@ -128,6 +187,12 @@ impl Fetch {
         };
         Ok(Record { varying, recording })
     }
+}
+
+pub(super) fn last_modified(lines: &[Line<'_>], now: Timestamp) -> Option<Timestamp> {
+    values(lines, "last-modified")
+        .next()
+        .and_then(|value| date::parse(value, now))
 }
 
 impl Recording {

@@ -2,21 +2,26 @@
 //!
 //! ```text
 //! begin(request, policy)          -> Ok(Lookup) | Err(reason)
-//! Lookup::decide(found, now)      -> Serve | Forward
+//! Lookup::decide(found, now)      -> Serve | Forward | Unsatisfied
 //! Forward::fetch(birth)           -> Fetch
-//! Fetch::on_response(head, now)   -> Ok(Record { recording, … }) | Err(reason)
+//! Fetch::on_response(head, now)   -> Record { recording, … } | Freshen | Update | StandIn | Pass(reason)
 //! Recording::push(length)         -> Ok | Err(reason)
 //! Recording::finish(body)         -> Ok(Stored) | Err(reason)
+//! Freshening::finish(stored)      -> Freshened { stored, … }
 //! ```
 //!
 //! Calling out of order does not compile. Time is an argument. Every "no" carries a [`Reason`]. Dropping any phase
 //! stores nothing.
 
+mod compose;
 mod fetch;
+mod freshen;
 mod lookup;
 
-pub use fetch::{Fetch, Head, Record, Recording};
-pub use lookup::{Decision, Form, Forward, Lookup, Serve, begin, matters};
+pub use compose::{BodyOf, Layout, LineOf, Piece, compose};
+pub use fetch::{Fetch, Head, Judged, Record, Recording};
+pub use freshen::{Freshened, Freshening};
+pub use lookup::{Client, Decision, Form, Forward, Lookup, Serve, begin, matters};
 
 use crate::reason::Reason;
 

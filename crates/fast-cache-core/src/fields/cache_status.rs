@@ -116,12 +116,13 @@ pub const fn forward_for(reason: Reason) -> Forward {
     match reason {
         Reason::Absent => Forward::UriMiss,
         Reason::VaryMismatch => Forward::VaryMiss,
-        Reason::Expired | Reason::SoftDropped => Forward::Stale,
+        Reason::Expired | Reason::SoftDropped | Reason::MustValidate => Forward::Stale,
         Reason::Method => Forward::Method,
         Reason::RequestNoStore
         | Reason::RequestNoCache
         | Reason::RequestDirective
         | Reason::RequestRange
+        | Reason::OnlyIfCached
         | Reason::RequestPrecondition => Forward::Request,
         Reason::RequestBody
         | Reason::Authorization
@@ -132,6 +133,10 @@ pub const fn forward_for(reason: Reason) -> Forward {
         | Reason::HookFailed
         | Reason::RouteMismatch => Forward::Bypass,
         Reason::Status
+        | Reason::MustUnderstand
+        | Reason::NotExplicit
+        | Reason::Outdated
+        | Reason::StandIn
         | Reason::NoStore
         | Reason::Private
         | Reason::NoCache
@@ -164,6 +169,22 @@ pub fn hit(out: &mut Vec<u8>, name: &CacheName, ttl_seconds: i64) {
     out.extend_from_slice(name.as_str().as_bytes());
     out.extend_from_slice(b"; hit; ttl=");
     push_integer(out, ttl_seconds.clamp(-MAX_INTEGER, MAX_INTEGER));
+}
+
+/// Appends the member for a request that was neither answered from the cache nor forwarded, and why.
+///
+/// ```
+/// use fast_cache_core::fields::cache_status::{cache_name, neither};
+/// use fast_cache_core::reason::Reason;
+///
+/// let mut value = Vec::new();
+/// neither(&mut value, &cache_name("fast-cache").unwrap(), Reason::OnlyIfCached);
+/// assert_eq!(value, b"fast-cache; detail=only-if-cached");
+/// ```
+pub fn neither(out: &mut Vec<u8>, name: &CacheName, detail: Reason) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b"; detail=");
+    out.extend_from_slice(detail.token().as_bytes());
 }
 
 /// Appends the member for a request that went to the application: why, with which `status` the application answered

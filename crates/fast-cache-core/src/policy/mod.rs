@@ -35,6 +35,16 @@ impl Statuses {
     /// No status at all.
     pub const NONE: Self = Self([0; 8]);
 
+    /// Every final status, from 200 to 599 ([RFC 9110 §15](https://www.rfc-editor.org/rfc/rfc9110#section-15)).
+    pub const FINAL: Self = {
+        let (mut statuses, mut status) = (Self::NONE, 200);
+        while status < 600 {
+            statuses = statuses.with(status);
+            status += 1;
+        }
+        statuses
+    };
+
     /// Adds a status from 100 to 599; others are ignored.
     #[must_use]
     pub const fn with(mut self, status: u16) -> Self {
@@ -92,6 +102,35 @@ pub struct Policy {
     pub max_body_size: u64,
     /// Path parameters that must be written canonically, by name.
     pub canonical: Box<[(Box<str>, Canonical)]>,
+    /// What goes beyond the conservative reading of the standard.
+    pub options: HttpOptions,
+}
+
+/// What a cache may do beyond the conservative reading of the standard. Nothing, by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the public contract"
+)]
+pub struct HttpOptions {
+    /// Guess a lifetime where a response states none
+    /// ([RFC 9111 §4.2.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2.2)).
+    pub heuristics: bool,
+    /// Let `CDN-Cache-Control` take the place of `Cache-Control` ([RFC 9213](https://www.rfc-editor.org/rfc/rfc9213)).
+    pub cdn_cache_control: bool,
+    /// Answer with a stale response, however old, where the application fails and the response does not forbid it
+    /// ([RFC 9111 §4.2.4](https://www.rfc-editor.org/rfc/rfc9111#section-4.2.4)).
+    pub stale_on_error: bool,
+    /// Take values of `Accept-Language` that ask for the same languages for one
+    /// ([RFC 9111 §4.1](https://www.rfc-editor.org/rfc/rfc9111#section-4.1)).
+    pub normalize_language: bool,
+}
+
+impl Policy {
+    /// Whether the response's own headers decide (HTTP mode).
+    pub fn is_http(&self) -> bool {
+        self.lifetime == Lifetime::Response
+    }
 }
 
 impl Default for Policy {
@@ -109,6 +148,7 @@ impl Default for Policy {
             statuses: Statuses::default(),
             max_body_size: 1 << 20,
             canonical: Box::new([]),
+            options: HttpOptions::default(),
         }
     }
 }
@@ -129,5 +169,9 @@ mod tests {
         }
         assert!(Statuses::NONE.with(100).with(599).contains(599));
         assert!(!Statuses::NONE.with(600).contains(600));
+        for status in 0..1000 {
+            let is_final = (200..600).contains(&status);
+            assert_eq!(Statuses::FINAL.contains(status), is_final, "{status}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 //! [§5.2.1](https://www.rfc-editor.org/rfc/rfc9111#section-5.2.1)).
 
 use crate::fields::Line;
-use crate::fields::cache_control::RequestDirectives;
+use crate::fields::cache_control::{MaxStale, RequestDirectives};
 use crate::policy::{Credential, Policy};
 use crate::reason::Reason;
 
@@ -26,7 +26,7 @@ pub struct Noted<'a> {
     pub directives: bool,
     /// `If-None-Match` or `If-Modified-Since` is present.
     pub conditional: bool,
-    /// `If-Match`, `If-Unmodified-Since` or `If-Range` is present.
+    /// `If-Match` or `If-Unmodified-Since` is present.
     pub precondition: bool,
     /// `Range` is present.
     pub range: bool,
@@ -61,7 +61,7 @@ impl<'a> Noted<'a> {
                 self.cookie |= line.is("cookie");
                 self.directives |= line.is("pragma");
             }
-            8 => self.precondition |= line.is("if-match") || line.is("if-range"),
+            8 => self.precondition |= line.is("if-match"),
             13 => {
                 self.directives |= line.is("cache-control");
                 self.authorization |= line.is("authorization");
@@ -89,6 +89,7 @@ pub fn is_noted(name: &[u8]) -> bool {
         4 => is("host"),
         5 => is("range"),
         6 => is("cookie") || is("pragma"),
+        // `If-Range` says nothing without `Range`, but it is looked for along with it.
         8 => is("if-match") || is("if-range"),
         13 => is("cache-control") || is("authorization") || is("if-none-match"),
         14 => is("content-length"),
@@ -109,6 +110,10 @@ pub struct Permits {
     pub max_age: Option<u32>,
     /// How much longer the answer must stay fresh, in seconds.
     pub min_fresh: u32,
+    /// How stale an answer is welcome.
+    pub max_stale: Option<MaxStale>,
+    /// Only what is stored is welcome.
+    pub only_if_cached: bool,
 }
 
 /// Whether the cache has anything to do with this request.
@@ -132,9 +137,8 @@ pub fn permits(lines: &[Line<'_>], noted: &Noted<'_>, policy: &Policy) -> Result
         permits.skip_lookup = directives.no_cache || directives.max_age == Some(0);
         permits.max_age = directives.max_age;
         permits.min_fresh = directives.min_fresh.unwrap_or(0);
-    }
-    if noted.range {
-        return Err(Reason::RequestRange);
+        permits.max_stale = directives.max_stale;
+        permits.only_if_cached = directives.only_if_cached;
     }
     if noted.precondition {
         return Err(Reason::RequestPrecondition);
@@ -171,7 +175,6 @@ mod tests {
             "cookie",
             "pragma",
             "if-match",
-            "if-range",
             "cache-control",
             "authorization",
             "if-none-match",
@@ -231,11 +234,6 @@ mod tests {
                 Policy::default(),
                 ("cache-control", "NO-STORE"),
                 Reason::RequestNoStore,
-            ),
-            (
-                Policy::default(),
-                ("range", "bytes=0-1"),
-                Reason::RequestRange,
             ),
             (
                 Policy::default(),

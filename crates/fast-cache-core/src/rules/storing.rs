@@ -1,16 +1,20 @@
 //! Which responses are kept ([RFC 9111 §3](https://www.rfc-editor.org/rfc/rfc9111#section-3),
 //! [§3.5](https://www.rfc-editor.org/rfc/rfc9111#section-3.5)), and never more than a shared cache may.
 
+use super::freshness::{FOREVER, Freshness};
+use super::status::{is_heuristically_cacheable, is_understood};
 use crate::fields::Line;
 use crate::fields::cache_control::ResponseDirectives;
-use crate::policy::{Lifetime, Policy};
+use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::stored::Traits;
+use std::time::Duration;
 
 /// Whether a response may be kept, judged by its status and header lines.
 ///
-/// A response's `no-store`, `no-cache` and `private`, also in their qualified forms, win over the route. `Set-Cookie`
-/// is never stored. `only_shared` says that the request carried a credential which the key does not hold.
+/// A response's `no-store` and `private`, also in its qualified form, win over the route. So does `no-cache`, save that
+/// in HTTP mode such a response is kept to be validated each time. `Set-Cookie` is never stored, nor is a part of a
+/// response. `only_shared` says that the request carried a credential which the key does not hold.
 ///
 /// # Errors
 ///
@@ -25,13 +29,16 @@ pub fn may_store(
     if !policy.statuses.contains(status) || status == 206 || status == 304 || status < 200 {
         return Err(Reason::Status);
     }
+    if directives.must_understand && !is_understood(status) {
+        return Err(Reason::MustUnderstand);
+    }
     if directives.no_store {
         return Err(Reason::NoStore);
     }
     if directives.private {
         return Err(Reason::Private);
     }
-    if directives.no_cache {
+    if directives.no_cache && !policy.is_http() {
         return Err(Reason::NoCache);
     }
     if lines
@@ -44,10 +51,47 @@ pub fn may_store(
     if only_shared && !shared_with_credentials {
         return Err(Reason::Authorization);
     }
+    let must_revalidate = directives.must_revalidate
+        || directives.proxy_revalidate
+        || (policy.is_http() && directives.s_maxage.is_some());
     Ok(Traits {
         shared_with_credentials,
-        must_revalidate: directives.must_revalidate || directives.proxy_revalidate,
+        must_revalidate,
+        always_validate: directives.no_cache,
     })
+}
+
+/// Whether there is a use for a response: it is or will be fresh, may be served stale, or can be validated.
+///
+/// # Errors
+///
+/// [`Reason::NotFresh`] where there is none, [`Reason::NotExplicit`] where the standard does not allow to keep it
+/// ([RFC 9111 §3](https://www.rfc-editor.org/rfc/rfc9111#section-3)).
+pub fn is_of_use(
+    status: u16,
+    freshness: &Freshness,
+    directives: &ResponseDirectives,
+    traits: Traits,
+    has_validator: bool,
+    policy: &Policy,
+) -> Result<(), Reason> {
+    let initial_age = Duration::from_secs(u64::from(freshness.initial_age));
+    let fresh = freshness.lifetime > initial_age && !traits.always_validate;
+    // A window that never closes is the cache's own and no reason to keep anything.
+    let windows = [freshness.stale_while_revalidate, freshness.stale_if_error];
+    let stale = windows
+        .iter()
+        .any(|window| !window.is_zero() && *window != FOREVER);
+    let validated = has_validator && status == 200 && policy.is_http();
+    if !(fresh || stale || validated) {
+        return Err(Reason::NotFresh);
+    }
+    let explicit = freshness.is_stated || directives.public || is_heuristically_cacheable(status);
+    if explicit {
+        Ok(())
+    } else {
+        Err(Reason::NotExplicit)
+    }
 }
 
 /// Whether the response says that it may answer requests with `Authorization`
@@ -60,7 +104,7 @@ fn permits_sharing(directives: &ResponseDirectives, policy: &Policy) -> bool {
         return true;
     }
     let given = directives.s_maxage.is_some() || directives.must_revalidate;
-    let overridden = policy.lifetime != Lifetime::Response;
+    let overridden = !policy.is_http();
     let is_zero = directives.s_maxage.or(directives.max_age) == Some(0);
     given && !(overridden && is_zero)
 }

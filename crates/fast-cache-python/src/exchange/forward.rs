@@ -67,6 +67,8 @@ impl Exchange {
             outcome,
             reason,
             outer_scope: None,
+            held: None,
+            refreshing: None,
             hand_out,
         })
     }

@@ -71,6 +71,7 @@ impl FoundResponse {
             traits: Traits {
                 shared_with_credentials: true,
                 must_revalidate: false,
+                always_validate: false,
             },
             etag: StoredTag::None,
             last_modified: None,

@@ -24,13 +24,14 @@ use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
 use crate::client::note;
 use crate::drops::DroppingSend;
+use crate::layout::{Came, gateway_timeout, laid_out};
 use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
 use crate::resolve::Installed;
 use crate::scope::{Details, Target};
 use crate::store::MemoryStore;
 use crate::visit::note_route;
-use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, begin};
+use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, Serve, begin};
 use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
 use fast_cache_core::reason::Reason;
@@ -317,9 +318,32 @@ impl Exchange {
         })?;
         let application = self.application.get();
         let route = &application.routes[self.route];
+        // What is to be refreshed is asked for at once: nobody could keep what a refresh brings.
+        let decided = decided.map(|decision| match decision {
+            Decision::Serve(Serve {
+                refresh: Some(forward),
+                ..
+            }) => Decision::Forward(forward),
+            other => other,
+        });
         match (decided, stored) {
             (Ok(Decision::Serve(serve)), Some((stored, _))) => {
-                let (start, body) = messages(py, &self.status_lines, stored, serve)?;
+                let (start, body) = if serve.is_plain() {
+                    messages(py, &self.status_lines, stored, serve)?
+                } else {
+                    let headers = Details::read(self.asked.scope.bind(py));
+                    let lines = headers.as_ref().map(|details| details.headers.lines());
+                    let (lines, seed) = (lines.unwrap_or_default(), self.store.get().seed());
+                    laid_out(
+                        py,
+                        &self.status_lines,
+                        stored,
+                        &serve,
+                        Came::Found,
+                        &lines,
+                        seed,
+                    )?
+                };
                 note_route(
                     self.asked.scope.bind(py),
                     application,
@@ -327,7 +351,16 @@ impl Exchange {
                     &self.host,
                     || Ok(self.asked.path_params.bind(py).clone()),
                 )?;
-                route.counters.outcome(Outcome::Hit);
+                route.counters.outcome(Came::Found.outcome(&serve));
+                Ok(Some(SendMessages::new(
+                    send,
+                    Some(start.unbind()),
+                    Some(body.unbind()),
+                )))
+            }
+            (Ok(Decision::Unsatisfied), _) => {
+                route.counters.outcome(Outcome::Miss);
+                let (start, body) = gateway_timeout(py, &self.status_lines)?;
                 Ok(Some(SendMessages::new(
                     send,
                     Some(start.unbind()),

@@ -1,9 +1,10 @@
 //! The request whose answer is recorded.
 
+use super::Held;
 use crate::answer::StatusLines;
 use crate::application::Application;
 use crate::names;
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, Refreshing};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::observe::RouteCounters;
@@ -29,6 +30,10 @@ pub(crate) struct Errand {
     pub(crate) reason: Reason,
     /// The scope that outer middleware sees, where it is another one.
     pub(crate) outer_scope: Option<Py<PyDict>>,
+    /// What was found, where it may take part in the answer.
+    pub(crate) held: Option<Held>,
+    /// The errand is one in the background, for those who come later.
+    pub(crate) refreshing: Option<Refreshing>,
     /// A custom storage keeps the entry: it is handed out instead of committed.
     pub(crate) hand_out: bool,
 }

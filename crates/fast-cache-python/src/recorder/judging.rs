@@ -5,7 +5,7 @@ use crate::application::Cached;
 use crate::client::{has_session, is_handling_exception};
 use crate::lines::HeaderLines;
 use crate::names;
-use fast_cache_core::exchange::{Fetch, Head};
+use fast_cache_core::exchange::{Fetch, Head, Judged};
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
@@ -15,6 +15,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use smallvec::SmallVec;
 
+/// What becomes of a response.
+pub(super) enum Judgement {
+    /// Its body is recorded.
+    Record(Box<InProgress>),
+    /// It is passed on and not kept.
+    Pass(Reason),
+    /// A stored response is the answer instead: its messages.
+    Instead(Py<PyDict>, Py<PyDict>),
+}
+
 impl Errand {
     /// Judges the head of the response.
     pub(super) fn judge(
@@ -23,13 +33,79 @@ impl Errand {
         message: &Bound<'_, PyDict>,
         fetch: Fetch,
         key: Key,
-    ) -> Result<Box<InProgress>, Reason> {
-        let application = self.application.get();
-        let route = &application.routes[self.route];
-        let Some(cached) = &route.cached else {
-            return Err(Reason::Method);
+    ) -> Judgement {
+        let Some(cached) = &self.application.get().routes[self.route].cached else {
+            return Judgement::Pass(Reason::Method);
         };
-        if let Some(expected) = &route.endpoint {
+        let status =
+            item(message, names::status(py)).and_then(|status| status.extract::<u16>().ok());
+        let headers = match item(message, names::headers(py)) {
+            Some(headers) => HeaderLines::from_any(&headers),
+            None => Some(HeaderLines::from_snapshot(&PyTuple::empty(py))),
+        };
+        let (Some(status), Some(headers)) = (status, headers) else {
+            return Judgement::Pass(Reason::MalformedResponse);
+        };
+        let lines = headers.lines();
+        let head = Head {
+            status,
+            lines: &lines,
+        };
+        let allowed = self.is_as_predicted(py, message);
+        let held = self.held.as_ref();
+        let judged = fetch.on_response(
+            &head,
+            &cached.policy,
+            &cached.inputs,
+            held.and_then(|held| held.stored()),
+            || held.is_some_and(|held| self.is_current(held)),
+            self.store.get().now(),
+        );
+        let record = match judged {
+            Judged::Record(record) => record,
+            Judged::Pass(reason) => return Judgement::Pass(allowed.err().unwrap_or(reason)),
+            Judged::StandIn => {
+                return match self.stand_in(py, &fetch, Some(status)) {
+                    Some((start, body)) => Judgement::Instead(start, body),
+                    None => Judgement::Pass(Reason::Status),
+                };
+            }
+            // Only we have asked for a 304, so the client never sees it as it is.
+            Judged::Freshen(freshening) => {
+                let refused = allowed.and_then(|()| self.is_impersonal(py, cached)).err();
+                return match self.freshen(py, key, freshening, &headers, refused) {
+                    Some((start, body)) => Judgement::Instead(start, body),
+                    None => Judgement::Pass(Reason::MalformedResponse),
+                };
+            }
+            Judged::Update(freshening) => {
+                let refused = allowed.and_then(|()| self.is_impersonal(py, cached)).err();
+                let outdated = || self.update_from_head(py, key, freshening, &headers);
+                return Judgement::Pass(refused.or_else(outdated).unwrap_or(Reason::Method));
+            }
+        };
+        let labels = allowed
+            .and_then(|()| self.is_impersonal(py, cached))
+            .and_then(|()| self.labels(cached, &lines));
+        match labels {
+            Ok(labels) => Judgement::Record(Box::new(InProgress {
+                key,
+                recording: record.recording,
+                varying: record.varying,
+                labels,
+                headers: headers.pairs().clone().unbind(),
+                chunks: SmallVec::new(),
+                held: None,
+                refused: None,
+            })),
+            Err(reason) => Judgement::Pass(reason),
+        }
+    }
+
+    /// Whether the framework took the route that was predicted, and the response is one that can be repeated.
+    fn is_as_predicted(&self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Result<(), Reason> {
+        let application = self.application.get();
+        if let Some(expected) = &application.routes[self.route].endpoint {
             let taken = self
                 .scope
                 .bind(py)
@@ -46,49 +122,25 @@ impl Errand {
                 None => return Err(Reason::RouteMismatch),
             }
         }
-        if item(message, names::trailers(py))
-            .is_some_and(|trailers| trailers.is_truthy().unwrap_or(true))
-        {
+        let trailers = item(message, names::trailers(py));
+        if trailers.is_some_and(|trailers| trailers.is_truthy().unwrap_or(true)) {
             return Err(Reason::Unrepeatable);
         }
-        let status =
-            item(message, names::status(py)).and_then(|status| status.extract::<u16>().ok());
-        let status = status.ok_or(Reason::MalformedResponse)?;
-        let headers = match item(message, names::headers(py)) {
-            Some(headers) => HeaderLines::from_any(&headers).ok_or(Reason::MalformedResponse)?,
-            None => HeaderLines::from_snapshot(&PyTuple::empty(py)),
-        };
-        let lines = headers.lines();
-        let head = Head {
-            status,
-            lines: &lines,
-        };
-        let record = fetch.on_response(
-            &head,
-            &cached.policy,
-            &cached.inputs,
-            self.store.get().now(),
-        )?;
+        Ok(())
+    }
+
+    /// Whether nothing has answered that knows more of the client than the key does.
+    fn is_impersonal(&self, py: Python<'_>, cached: &Cached) -> Result<(), Reason> {
         if is_handling_exception(py) {
             return Err(Reason::ExceptionHandler);
         }
         if cached.raw && has_session(self.scope.bind(py)) {
             return Err(Reason::SetCookie);
         }
-        let labels = self.labels(cached, &lines)?;
-        Ok(Box::new(InProgress {
-            key,
-            recording: record.recording,
-            varying: record.varying,
-            labels,
-            headers: headers.pairs().clone().unbind(),
-            chunks: SmallVec::new(),
-            held: None,
-            refused: None,
-        }))
+        Ok(())
     }
 
-    fn labels(&self, cached: &Cached, lines: &[Line<'_>]) -> Result<Vec<Label>, Reason> {
+    pub(super) fn labels(&self, cached: &Cached, lines: &[Line<'_>]) -> Result<Vec<Label>, Reason> {
         let tags = collect_tags(self.tags.iter().map(String::as_str), lines)?;
         let mut labels = Vec::with_capacity(tags.len() + 6);
         labels.push(cached.endpoint_label);

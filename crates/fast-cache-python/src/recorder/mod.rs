@@ -5,17 +5,22 @@
 //! |---|---|
 //! | `errand` | the request, and what is needed to store its answer |
 //! | `judging` | the head of a response: kept or not |
+//! | `held` | what was found before the application was asked |
+//! | `freshening` | a confirmation of what was found |
 //! | `keeping` | a whole response: committed, or handed out |
 //! | `start` | the start message that says what happened |
 //! | `sending` | the `send` that the application gets |
 
 mod errand;
+mod freshening;
+mod held;
 mod judging;
 mod keeping;
 mod sending;
 mod start;
 
 pub(crate) use errand::Errand;
+pub(crate) use held::Held;
 pub(crate) use keeping::Finished;
 pub(crate) use sending::RecordingSend;
 
@@ -28,6 +33,7 @@ use fast_cache_core::exchange::{Fetch, Outcome, Recording};
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
+use judging::Judgement;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString, PyTuple};
 use smallvec::SmallVec;
@@ -67,7 +73,7 @@ impl Recorder {
                 }
             }
             State::Recording(progress) => progress.refused = Some(reason),
-            State::Ended(_) | State::Passing => {}
+            State::Ended(_) | State::Passing | State::Answered => {}
         }
     }
 
@@ -86,6 +92,9 @@ impl Recorder {
     /// Takes a message of the application's. Whatever is wrong with it, it goes out as it came and nothing is stored.
     fn observe(&mut self, message: &Bound<'_, PyAny>) -> Outgoing {
         let py = message.py();
+        if matches!(self.state, State::Answered) {
+            return Outgoing::Nothing;
+        }
         let Ok(message) = message.cast::<PyDict>() else {
             return self.give_up(py, message);
         };
@@ -180,9 +189,9 @@ impl Recorder {
     }
 
     fn on_start(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Outgoing {
-        let kept = match std::mem::replace(&mut self.state, State::Passing) {
+        let judgement = match std::mem::replace(&mut self.state, State::Passing) {
             State::Waiting(Some((fetch, key))) => self.errand.judge(py, message, fetch, key),
-            State::Waiting(None) => Err(self.errand.reason),
+            State::Waiting(None) => Judgement::Pass(self.errand.reason),
             // A second start: nobody can tell which of them counts.
             recording => {
                 self.state = recording;
@@ -190,8 +199,8 @@ impl Recorder {
             }
         };
         self.errand.mirror_scope(py);
-        match kept {
-            Ok(mut progress) => {
+        match judgement {
+            Judgement::Record(mut progress) => {
                 // Only a response that says how long it is, and so comes in one piece, is held back.
                 let hold_back = progress.recording.wants_etag()
                     && progress.recording.announced_length().is_some();
@@ -203,8 +212,22 @@ impl Recorder {
                     self.started(py, message, Ok(()))
                 }
             }
-            Err(reason) => self.started(py, message, Err(reason)),
+            Judgement::Instead(start, body) => {
+                self.state = State::Answered;
+                Outgoing::Two(start, body.into_any())
+            }
+            Judgement::Pass(reason) => self.started(py, message, Err(reason)),
         }
+    }
+
+    /// The messages of a stale answer, where the application has failed before it answered and one may stand in.
+    pub(crate) fn stand_in(&mut self, py: Python<'_>) -> Option<(Py<PyDict>, Py<PyDict>)> {
+        let State::Waiting(Some((fetch, _))) = &self.state else {
+            return None;
+        };
+        let messages = self.errand.stand_in(py, fetch, None)?;
+        self.state = State::Answered;
+        Some(messages)
     }
 
     fn started(
@@ -302,6 +325,8 @@ enum State {
     Ended(Box<InProgress>),
     /// Passed on and not kept.
     Passing,
+    /// Answered with a stored response instead: what else comes is nobody's.
+    Answered,
 }
 
 /// A response on its way to being whole.

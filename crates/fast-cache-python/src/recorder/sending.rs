@@ -45,6 +45,15 @@ impl RecordingSend {
     }
 }
 
+impl RecordingSend {
+    /// What sends a stale answer, where the application has raised before it answered and one may stand in.
+    pub(crate) fn stand_in(&self, py: Python<'_>) -> Option<SendMessages> {
+        let (start, body) = self.recorder.try_lock()?.stand_in(py)?;
+        let send = self.send.clone_ref(py);
+        Some(SendMessages::new(send, Some(start), Some(body)))
+    }
+}
+
 #[pymethods]
 impl RecordingSend {
     fn __call__(&self, py: Python<'_>, message: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {

@@ -32,7 +32,7 @@ impl Errand {
         }
         let (outcome, reason) = self.outcome.settled(self.reason, kept);
         if (self.outcome, outcome) == (Outcome::Bypass, Outcome::Miss) {
-            self.counters().bypass_was_miss();
+            self.counters().became(self.outcome, outcome);
         }
         list.append(self.status_lines.outcome(py, outcome)?)?;
         // Whether a custom storage keeps it is not known yet.

@@ -1,0 +1,107 @@
+//! How the application is asked to confirm what is stored
+//! ([RFC 9111 §4.3.1](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.1)).
+
+use crate::fields::{Line, values};
+
+/// The header lines that ask whether a stored response is still good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validators<'a> {
+    /// The value of `If-None-Match`.
+    pub etag: Option<&'a [u8]>,
+    /// The value of `If-Modified-Since`.
+    pub last_modified: Option<&'a [u8]>,
+}
+
+impl<'a> Validators<'a> {
+    /// The validators among the lines of a stored response, as the application gave them.
+    pub fn of(stored: &[Line<'a>]) -> Self {
+        let first = |name: &str| {
+            let line = stored.iter().find(|line| line.is(name));
+            line.map(|line| line.value.trim_ascii())
+                .filter(|value| !value.is_empty())
+        };
+        Self {
+            etag: first("etag"),
+            last_modified: first("last-modified"),
+        }
+    }
+
+    /// The lines to add to the request, once those that are [`replaced`] are gone.
+    pub fn lines(self) -> impl Iterator<Item = Line<'a>> {
+        let etag = self.etag.map(|tag| Line::new(b"if-none-match", tag));
+        let date = self
+            .last_modified
+            .map(|date| Line::new(b"if-modified-since", date));
+        etag.into_iter().chain(date)
+    }
+}
+
+/// Whether a request's line of this name is left out when the application is asked to confirm what is stored: it would
+/// answer the client's own condition, or a part of the body, instead.
+pub fn replaced(name: &[u8]) -> bool {
+    ["if-none-match", "if-modified-since", "if-range", "range"]
+        .iter()
+        .any(|known| Line::new(name, b"").is(known))
+}
+
+/// Whether a response to `HEAD` with these lines is that of the stored `GET` with those
+/// ([RFC 9111 §4.3.5](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.5)): validators and length that both have are
+/// the same.
+pub fn head_matches(stored: &[Line<'_>], body_length: u64, head: &[Line<'_>]) -> bool {
+    let same = |name: &str| match (values(stored, name).next(), values(head, name).next()) {
+        (Some(stored), Some(head)) => stored.trim_ascii() == head.trim_ascii(),
+        _ => true,
+    };
+    let length = values(head, "content-length").next();
+    let same_length = length.is_none_or(|length| {
+        std::str::from_utf8(length.trim_ascii())
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+            == Some(body_length)
+    });
+    same("etag") && same("last-modified") && same_length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Validators, head_matches, replaced};
+    use crate::fields::Line;
+
+    #[test]
+    fn validators_are_sent_as_they_were_given() {
+        let stored = [
+            Line::new(b"ETag", b" W/\"a\" "),
+            Line::new(b"Last-Modified", b"Sunday, 06-Nov-94 08:49:37 GMT"),
+        ];
+        let lines: Vec<_> = Validators::of(&stored).lines().collect();
+        assert_eq!(
+            lines,
+            [
+                Line::new(b"if-none-match", b"W/\"a\""),
+                Line::new(b"if-modified-since", b"Sunday, 06-Nov-94 08:49:37 GMT"),
+            ]
+        );
+        assert_eq!(Validators::of(&[]).lines().count(), 0);
+    }
+
+    #[test]
+    fn conditions_of_the_client_are_left_out() {
+        for name in ["If-None-Match", "if-modified-since", "Range", "if-range"] {
+            assert!(replaced(name.as_bytes()), "{name}");
+        }
+        assert!(!replaced(b"if-match") && !replaced(b"accept"));
+    }
+
+    #[test]
+    fn a_head_response_must_agree_with_what_is_stored() {
+        let stored = [Line::new(b"etag", b"\"a\"")];
+        let etag = |tag: &'static [u8]| [Line::new(b"etag", tag)];
+        let length = |length: &'static [u8]| [Line::new(b"content-length", length)];
+        assert!(head_matches(&stored, 3, &[]));
+        assert!(head_matches(&stored, 3, &etag(b"\"a\"")));
+        assert!(!head_matches(&stored, 3, &etag(b"\"b\"")));
+        assert!(head_matches(&stored, 3, &length(b"3")));
+        assert!(!head_matches(&stored, 3, &length(b"4")));
+        assert!(!head_matches(&stored, 3, &length(b"-1")));
+    }
+}

@@ -1,0 +1,102 @@
+//! Requests that found something which is not the plain answer: it is stale, or another form of it is asked for.
+
+use crate::application::Cached;
+use crate::following::Following;
+use crate::layout::{Came, laid_out};
+use crate::lines::HeaderLines;
+use crate::receive::is_worth_watching;
+use crate::recorder::{Errand, Held, Recorder, RecordingSend};
+use crate::representation::Representation;
+use crate::sending::send_both;
+use crate::store::Refreshing;
+use crate::visit::Visit;
+use fast_cache_core::exchange::{Forward, Outcome, Serve};
+use fast_cache_core::fields::Line;
+use fast_cache_core::key::Key;
+use fast_cache_core::stored::Stored;
+use fast_cache_store::{Entry, LocalStore};
+use pyo3::prelude::*;
+use std::sync::Arc;
+
+impl<'py> Visit<'_, '_, 'py> {
+    /// The awaitable that sends a part of what was found, or a stale answer.
+    pub(crate) fn lay_out(
+        &self,
+        stored: &Stored<Representation>,
+        serve: &Serve,
+        lines: &[Line<'_>],
+    ) -> PyResult<Py<PyAny>> {
+        let status_lines = &self.installed.status_lines;
+        let seed = self.installed.store.get().seed();
+        let came = Came::Found;
+        let (start, body) = laid_out(self.py, status_lines, stored, serve, came, lines, seed)?;
+        self.taken.route.counters.outcome(came.outcome(serve));
+        send_both(self.send, &start, &body).map(Bound::unbind)
+    }
+
+    /// The errand to the application, which may be asked to confirm what was found, and whether its `receive` is to be
+    /// watched; `None` where the request's headers are none.
+    pub(crate) fn asking(
+        &self,
+        cached: &Cached,
+        headers: &Bound<'py, PyAny>,
+        forward: Forward,
+        entry: Option<Arc<Entry<Representation>>>,
+    ) -> PyResult<Option<(Errand, bool)>> {
+        let py = self.py;
+        let Some(all) = HeaderLines::from_any(headers) else {
+            return Ok(None);
+        };
+        let outcome = Outcome::of_forward(forward.reason);
+        let mut errand = self.errand(forward.reason, outcome, all.pairs());
+        if cached.strict {
+            crate::strict::hide(py, &mut errand, cached, &all.lines())?;
+        }
+        if let Some(entry) = entry.filter(|_| forward.wants_stored()) {
+            if let Some(stored) = entry.response().filter(|_| forward.validates) {
+                crate::validation::ask(py, &mut errand, stored)?;
+            }
+            let head = self.target.method() == Some("HEAD");
+            errand.held = Some(Held { entry, head });
+        }
+        let watched = is_worth_watching(errand.scope.bind(py), cached);
+        Ok(Some((errand, watched)))
+    }
+
+    /// Asks the application for a new answer in the background, unless that is being done already.
+    pub(crate) fn refresh(
+        &self,
+        cached: &Cached,
+        headers: &Bound<'py, PyAny>,
+        forward: Forward,
+        key: Key,
+        entry: Arc<Entry<Representation>>,
+    ) -> PyResult<()> {
+        let (py, store) = (self.py, self.installed.store.get());
+        let Some(refreshing) = Refreshing::begin(store, entry.key()) else {
+            return Ok(());
+        };
+        let Some((mut errand, _)) = self.asking(cached, headers, forward, Some(entry))? else {
+            return Ok(());
+        };
+        // The router writes into the scope, which is the client's request's no longer.
+        errand.scope = errand.scope.bind(py).copy()?.unbind();
+        errand.outer_scope = None;
+        errand.refreshing = Some(refreshing);
+        let scope = errand.scope.clone_ref(py);
+        let recorder = Recorder::storing(errand, forward.fetch(store.store.birth()), key);
+        let host = self.installed.host.bind(py);
+        let discard = host.getattr("discard")?.unbind();
+        let sender = Bound::new(py, RecordingSend::new(discard, recorder))?;
+        let receive = host.call_method0("nothing_to_receive")?;
+        let call = if self.taken.route.drops.is_empty() {
+            let sender = sender.clone();
+            self.installed.app.call1(py, (scope, receive, sender))
+        } else {
+            let dropping = self.dropping(sender.clone().into_any().unbind())?;
+            self.call_and_drop(scope.bind(py), &receive, dropping)
+        }?;
+        let following = Following::new(call, sender.unbind());
+        host.call_method1("refresh", (following,)).map(drop)
+    }
+}

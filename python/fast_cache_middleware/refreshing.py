@@ -1,0 +1,51 @@
+"""Refreshing stale answers in the background: the application is called once more, and nobody gets its answer."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Final
+
+from starlette.types import Message, Receive
+
+logger: Final = logging.getLogger("fast_cache_middleware")
+
+_running: Final[set[asyncio.Task[None]]] = set()
+"""Tasks that nobody else holds on to."""
+
+
+def refresh(call: Awaitable[None]) -> None:
+    """Run a call of the application to its end, beside the request that it is made for."""
+    coroutine = _run(call)
+    try:
+        task = asyncio.get_running_loop().create_task(coroutine)
+    except RuntimeError:
+        # Another kind of event loop, or none: what is stale is refreshed by a request once its window is over.
+        coroutine.close()
+        return
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+async def discard(message: Message) -> None:
+    """A `send` to nobody."""
+
+
+def nothing_to_receive() -> Receive:
+    """A `receive` of a request without a body, whose client never leaves."""
+    received = False
+
+    async def receive() -> Message:
+        nonlocal received
+        if received:
+            await asyncio.get_running_loop().create_future()
+        received = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return receive
+
+
+async def _run(call: Awaitable[None]) -> None:
+    try:
+        await call
+    except Exception:
+        logger.warning("a refresh in the background failed; the stale answer stays", exc_info=True)

@@ -17,6 +17,7 @@ with nothing behind it. An answer in a transfer coding other than `chunked` is a
 
 import argparse
 import asyncio
+import contextlib
 import ssl
 from collections import deque
 from collections.abc import Iterable
@@ -62,6 +63,8 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float) -> None:
         self._reader, self._writer, self._timeout = reader, writer, timeout
         self.protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 17)
+        self.is_released = False
+        """It has done with its request, and rests until the next."""
 
     async def send(self, *events: h11.Event) -> None:
         for event in events:
@@ -82,17 +85,21 @@ class Connection:
             return False
         self.protocol.start_next_cycle()
         self._resting = asyncio.create_task(self._rest())
+        self.is_released = True
         return True
 
     async def _rest(self) -> None:
         # Nothing is to come now. If something does, be it the end, the connection is of no use.
-        async with asyncio.timeout(IDLE):
-            await self._reader.read(1)
+        with contextlib.suppress(OSError):
+            async with asyncio.timeout(IDLE):
+                await self._reader.read(1)
+        self.close()
 
     async def wake(self) -> bool:
         """End the rest; false if the connection is too old, was closed, or something came that nobody asked for."""
         self._resting.cancel()
         await asyncio.wait({self._resting})
+        self.is_released = False
         return self._resting.cancelled()
 
     def close(self) -> None:
@@ -127,20 +134,15 @@ class ReverseProxy:
             return await answer(send, 504 if isinstance(error, TimeoutError) else 502)
         try:
             await self._exchange(connection, request, has_content, scope, receive, send)
-            if connection.rest():
-                self._idle.append(connection)
-                return
-        except BaseException:
-            connection.close()
-            raise
-        connection.close()
+        finally:
+            if not connection.is_released:
+                connection.close()
 
     async def _connect(self) -> Connection:
         while self._idle:
             connection = self._idle.pop()
             if await connection.wake():
                 return connection
-            connection.close()
         async with asyncio.timeout(self._options.connect_timeout):
             streams = await asyncio.open_connection(self._name, self._port, ssl=self._tls)
         return Connection(*streams, self._options.timeout)
@@ -212,6 +214,9 @@ class ReverseProxy:
             complete.set()
             return await answer(send, 504 if isinstance(error, TimeoutError) else 502)
         complete.set()
+        # Before the client knows of the end, so that its next request finds the connection.
+        if connection.rest():
+            self._idle.append(connection)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _request_lines(self, scope: Scope) -> Lines:

@@ -63,8 +63,6 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float) -> None:
         self._reader, self._writer, self._timeout = reader, writer, timeout
         self.protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 17)
-        self.is_released = False
-        """It has done with its request, and rests until the next."""
 
     async def send(self, *events: h11.Event) -> None:
         for event in events:
@@ -85,7 +83,6 @@ class Connection:
             return False
         self.protocol.start_next_cycle()
         self._resting = asyncio.create_task(self._rest())
-        self.is_released = True
         return True
 
     async def _rest(self) -> None:
@@ -99,7 +96,6 @@ class Connection:
         """End the rest; false if the connection is too old, was closed, or something came that nobody asked for."""
         self._resting.cancel()
         await asyncio.wait({self._resting})
-        self.is_released = False
         return self._resting.cancelled()
 
     def close(self) -> None:
@@ -132,11 +128,7 @@ class ReverseProxy:
             connection = await self._connect()
         except OSError as error:
             return await answer(send, 504 if isinstance(error, TimeoutError) else 502)
-        try:
-            await self._exchange(connection, request, has_content, scope, receive, send)
-        finally:
-            if not connection.is_released:
-                connection.close()
+        await self._exchange(connection, request, has_content, scope, receive, send)
 
     async def _connect(self) -> Connection:
         while self._idle:
@@ -157,6 +149,7 @@ class ReverseProxy:
         send: Send,
     ) -> None:
         """Send and receive at the same time, for as long as the client is there."""
+        # Set when the answer is complete; from then on the connection may serve another request already.
         complete = asyncio.Event()
         upload = asyncio.create_task(self._upload(connection, request, has_content, receive))
         download = asyncio.create_task(self._download(connection, scope, send, complete))
@@ -168,26 +161,25 @@ class ReverseProxy:
         finally:
             upload.cancel()
             download.cancel()
+            if not complete.is_set():
+                connection.close()
             await asyncio.wait({upload, download})
 
     async def _upload(self, connection: Connection, request: h11.Request, has_content: bool, receive: Receive) -> None:
         """Send the request as it comes in. Returns when the client has left, or got its answer."""
-        broken = False
+        all_sent = not has_content
         try:
-            await connection.send(request, *(() if has_content else (h11.EndOfMessage(),)))
-        except OSError:
-            broken = True
-        while (message := await receive())["type"] != "http.disconnect":
-            if not has_content or broken:
-                continue
-            events: list[h11.Event] = [h11.Data(data=message["body"])] if message.get("body") else []
-            if not message.get("more_body", False):
-                events.append(h11.EndOfMessage())
-            try:
-                await connection.send(*events)
-            except (OSError, h11.LocalProtocolError):
-                # The origin listens no longer. It may have answered all the same.
-                broken = True
+            await connection.send(request, *((h11.EndOfMessage(),) if all_sent else ()))
+            while (message := await receive())["type"] != "http.disconnect":
+                if all_sent:
+                    continue
+                all_sent = not message.get("more_body", False)
+                events: list[h11.Event] = [h11.Data(data=message["body"])] if message.get("body") else []
+                await connection.send(*events, *((h11.EndOfMessage(),) if all_sent else ()))
+        except (OSError, h11.LocalProtocolError):
+            # The origin listens no longer. It may have answered all the same.
+            while (await receive())["type"] != "http.disconnect":
+                pass
 
     async def _download(self, connection: Connection, scope: Scope, send: Send, complete: asyncio.Event) -> None:
         """Pass the answer on as it comes."""
@@ -211,12 +203,15 @@ class ReverseProxy:
         except ORIGIN_FAILED as error:
             if started:
                 raise TruncatedError(f"{scope['method']} {scope['path']}: {error}") from error
+            connection.close()
             complete.set()
             return await answer(send, 504 if isinstance(error, TimeoutError) else 502)
-        complete.set()
         # Before the client knows of the end, so that its next request finds the connection.
         if connection.rest():
             self._idle.append(connection)
+        else:
+            connection.close()
+        complete.set()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _request_lines(self, scope: Scope) -> Lines:

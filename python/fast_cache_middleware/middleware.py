@@ -194,6 +194,13 @@ class _Host:
         await send({"type": "lifespan.startup.failed", "message": f"{type(failure).__name__}: {failure}"})
         raise failure
 
+    async def finish_after(self, call: Awaitable[None], sender: _core.InvalidatingSend) -> None:
+        """Await a call, and have its `send` drop once more what it dropped: a dependency may have committed only then."""
+        try:
+            await call
+        finally:
+            sender.finish()
+
     def ask(self, scope: Scope) -> tuple[int, dict[str, Any]] | None:
         """The number and path parameters of the route that the framework itself takes."""
         analysis = self._middleware.analysis

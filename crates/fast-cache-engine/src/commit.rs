@@ -1,12 +1,16 @@
 //! Committing a recorded response to a store.
 
 use fast_cache_core::fields::Line;
+use fast_cache_core::fields::no_vary_search::SearchVariance;
 use fast_cache_core::key::{Key, Secret, variant_key};
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::varying::MAX_VARYING;
 use fast_cache_core::stored::Stored;
-use fast_cache_store::{Content, LocalStore, Put, Variants};
+use fast_cache_store::{Content, LocalStore, Put, Searches, Variants};
+
+/// How many rules by which queries are told apart are remembered for a path.
+const MAX_RULES: usize = 4;
 
 /// A recorded response and where it goes.
 #[derive(Debug)]
@@ -56,7 +60,7 @@ pub fn commit<R>(
         .get(key.borrow())
         .and_then(|found| match found.entry.content() {
             Content::Variants(variants) => Some(variants.names.clone()),
-            Content::Response(_) => None,
+            Content::Response(_) | Content::Searches(_) => None,
         });
     let names = match known {
         None if varying.is_empty() => {
@@ -86,6 +90,37 @@ pub fn commit<R>(
         weight,
     })?;
     let content = Content::Variants(Variants { names });
+    store.put(Put {
+        key,
+        birth,
+        path,
+        labels: &[],
+        content,
+        weight: 0,
+    })
+}
+
+/// Remembers that responses for a path tell queries apart by `rule`, so that they are looked for by it.
+pub fn remember_rule<R>(
+    store: &(impl LocalStore<R> + ?Sized),
+    key: Key,
+    birth: u64,
+    path: &str,
+    rule: &SearchVariance,
+) -> Result<(), Reason> {
+    let known = store.get(key.borrow());
+    let known: &[SearchVariance] = match known.as_ref().map(|found| found.entry.content()) {
+        Some(Content::Searches(searches)) => &searches.rules,
+        _ => &[],
+    };
+    if known.first() == Some(rule) {
+        return Ok(());
+    }
+    let others = known.iter().filter(|other| *other != rule);
+    let rules = std::iter::once(rule).chain(others).take(MAX_RULES);
+    let content = Content::Searches(Searches {
+        rules: rules.cloned().collect(),
+    });
     store.put(Put {
         key,
         birth,

@@ -1,6 +1,7 @@
 //! Finding the stored response for a request: by its key, and by what it says under `Vary`.
 
 use fast_cache_core::fields::Line;
+use fast_cache_core::key::search::Searched;
 use fast_cache_core::key::{Key, KeyRef, Secret, variant_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_store::{Content, Found, LocalStore};
@@ -55,4 +56,24 @@ pub fn find_selecting<R>(
         found,
         absent: Reason::VaryMismatch,
     }
+}
+
+/// Finds a stored response that answers the request's query along with others
+/// ([`No-Vary-Search`](fast_cache_core::fields::no_vary_search)), where [`find`] found none: the key it stands under,
+/// and what was found there.
+pub fn find_by_search<R>(
+    store: &(impl LocalStore<R> + ?Sized),
+    searched: &Searched<'_>,
+    lines: &[Line<'_>],
+    buffer: &mut Vec<u8>,
+) -> Option<(Key, Found<R>)> {
+    let rules = store.get(searched.rules_key().borrow())?;
+    let Content::Searches(searches) = rules.entry.content() else {
+        return None;
+    };
+    searches.rules.iter().find_map(|rule| {
+        let key = searched.key(rule);
+        let finding = find(store, key.borrow(), searched.secret, lines, buffer);
+        Some((key, finding.found?))
+    })
 }

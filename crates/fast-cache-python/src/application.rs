@@ -88,6 +88,8 @@ pub(crate) struct Application {
     pub(crate) recent: Recent,
     pub(crate) routes: Vec<Route>,
     pub(crate) has_configs: bool,
+    /// For some route the responses themselves say for how long they are good, so writes tell what they have changed.
+    pub(crate) has_http: bool,
     /// The application keeps telemetry of its own, which wants to know the route.
     pub(crate) has_telemetry: bool,
     /// Something is mounted.

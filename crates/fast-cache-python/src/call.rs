@@ -202,6 +202,18 @@ impl Installed {
         if !application_ref.has_configs {
             return pass();
         }
+        if application_ref.has_http
+            && let Some(sender) = self.invalidating(http, send)?
+        {
+            let finishing = sender.clone();
+            let sender = sender.into_any();
+            let call = self.visit(&application, http, receive, &sender, || {
+                self.app.call1(py, (scope, receive, &sender))
+            })?;
+            return self
+                .host
+                .call_method1(py, "finish_after", (call, finishing));
+        }
         match self.recall(application_ref, http, send)? {
             Recalled::Answer(answer) => Ok(answer.unbind()),
             Recalled::Pass => pass(),

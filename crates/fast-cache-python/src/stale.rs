@@ -7,14 +7,17 @@ use crate::lines::HeaderLines;
 use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Held, Recorder, RecordingSend};
 use crate::representation::Representation;
+use crate::scope::Rest;
 use crate::sending::send_both;
+use crate::snapshot::Snapshot;
 use crate::store::Refreshing;
 use crate::visit::Visit;
 use fast_cache_core::exchange::{Forward, Outcome, Serve};
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
 use fast_cache_core::stored::Stored;
-use fast_cache_store::{Entry, LocalStore};
+use fast_cache_engine::find::find_by_search;
+use fast_cache_store::{Entry, Found, LocalStore};
 use pyo3::prelude::*;
 use std::sync::Arc;
 
@@ -32,6 +35,24 @@ impl<'py> Visit<'_, '_, 'py> {
         let (start, body) = laid_out(self.py, status_lines, stored, serve, came, lines, seed)?;
         self.taken.route.counters.outcome(came.outcome(serve));
         send_both(self.send, &start, &body).map(Bound::unbind)
+    }
+
+    /// What answers the request's query along with others, where nothing is stored for this very one.
+    #[cold]
+    pub(crate) fn find_by_search(
+        &self,
+        cached: &Cached,
+        headers: &Bound<'py, PyAny>,
+        buffer: &mut Vec<u8>,
+    ) -> Option<Found<Representation>> {
+        let store = self.installed.store.get();
+        let all = HeaderLines::from_any(headers)?;
+        let rest = Rest::read(self.scope)?;
+        let snapshot = Snapshot::of(cached, self.target, &rest, self.root_path)?;
+        let lines = all.lines();
+        snapshot.searched(cached, &store.secret, &lines, |searched| {
+            find_by_search(&store.store, searched, &lines, buffer).map(|(_, found)| found)
+        })
     }
 
     /// The errand to the application, which may be asked to confirm what was found, and whether its `receive` is to be
@@ -52,6 +73,9 @@ impl<'py> Visit<'_, '_, 'py> {
         if cached.strict {
             crate::strict::hide(py, &mut errand, cached, &all.lines())?;
         }
+        let rest = Rest::read(self.scope);
+        errand.snapshot =
+            rest.and_then(|rest| Snapshot::of(cached, self.target, &rest, self.root_path));
         if let Some(entry) = entry.filter(|_| forward.wants_stored()) {
             if let Some(stored) = entry.response().filter(|_| forward.validates) {
                 crate::validation::ask(py, &mut errand, stored)?;

@@ -101,6 +101,9 @@ impl<'py> Visit<'_, '_, 'py> {
                     Some(variant_key(primary, names, &store.secret, &lines, variant).to_owned())
                 });
                 (found, absent) = (finding.found, finding.absent);
+                if found.is_none() && cached.policy.is_http() {
+                    found = self.find_by_search(cached, &headers, variant);
+                }
             }
             let stored = found
                 .as_ref()
@@ -208,6 +211,7 @@ impl<'py> Visit<'_, '_, 'py> {
             outer_scope: None,
             held: None,
             refreshing: None,
+            snapshot: None,
             hand_out: false,
         }
     }

@@ -1,6 +1,7 @@
 //! An entry: what is stored under one key.
 
 use crate::local::Put;
+use fast_cache_core::fields::no_vary_search::SearchVariance;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::{Stored, StoredTag};
@@ -25,6 +26,15 @@ pub enum Content<R> {
     Response(Stored<R>),
     /// The responses to this request differ by request headers; they are kept under keys that hold those as well.
     Variants(Variants),
+    /// Responses for this path answer several queries; they are kept under keys that hold what is left of those.
+    Searches(Searches),
+}
+
+/// The rules by which responses for one path tell queries apart, the latest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Searches {
+    /// The rules, none of them the default.
+    pub rules: Box<[SearchVariance]>,
 }
 
 /// The request headers that select among the variants of a response.
@@ -78,7 +88,7 @@ impl<R> Entry<R> {
     pub fn response(&self) -> Option<&Stored<R>> {
         match &self.content {
             Content::Response(stored) => Some(stored),
-            Content::Variants(_) => None,
+            Content::Variants(_) | Content::Searches(_) => None,
         }
     }
 
@@ -87,9 +97,13 @@ impl<R> Entry<R> {
         self.weight
     }
 
-    /// Whether nothing can be done with it any more: it is past its lifetime and every window after that.
+    /// Whether nothing can be done with it any more: it is past its lifetime and every window after that, and cannot be
+    /// validated either.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.response().is_some_and(|stored| {
+            if stored.can_be_validated() {
+                return false;
+            }
             let window = stored.stale_while_revalidate.max(stored.stale_if_error);
             now > stored.received.plus(stored.lifetime.saturating_add(window))
         })
@@ -248,6 +262,7 @@ fn heap_of<R>(content: &Content<R>) -> usize {
             ..
         }) => tag.len() + 16,
         Content::Response(_) => 0,
+        Content::Searches(searches) => searches.rules.iter().map(weight_of_rule).sum::<usize>() + 16,
         Content::Variants(variants) => {
             variants
                 .names
@@ -257,4 +272,11 @@ fn heap_of<R>(content: &Content<R>) -> usize {
                 + 16
         }
     }
+}
+
+fn weight_of_rule(rule: &SearchVariance) -> usize {
+    let mut encoded = Vec::new();
+    rule.encode(&mut encoded);
+    // A rule is a list of names, each in an allocation of its own; no name is shorter than a byte.
+    size_of::<SearchVariance>() + encoded.len() * 17
 }

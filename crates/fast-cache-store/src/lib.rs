@@ -12,6 +12,6 @@ mod generations;
 mod local;
 mod memory;
 
-pub use entry::{Content, Entry, MAX_LABELS, Variants};
+pub use entry::{Content, Entry, MAX_LABELS, Searches, Variants};
 pub use local::{Counters, Cursor, Found, Limits, LocalStore, Page, Put, Walk};
 pub use memory::MemoryStore;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`inputs`] | which parts of a request join a route's key |
 //! | [`build`] | the key of a request, and of one variant of its answer |
+//! | [`search`] | the keys of responses that answer several queries |
 //! | [`explain`] | the parts of a key in words |
 //! | [`secret`] | digests, and hashes that stand for credentials |
 //!
@@ -14,6 +15,7 @@ pub mod build;
 mod encode;
 pub mod explain;
 pub mod inputs;
+pub mod search;
 pub mod secret;
 
 pub use build::{authored_key, build_key, custom_key, variant_key, visible_cookies};

@@ -69,6 +69,7 @@ impl Exchange {
             outer_scope: None,
             held: None,
             refreshing: None,
+            snapshot: None,
             hand_out,
         })
     }

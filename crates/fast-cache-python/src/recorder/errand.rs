@@ -4,6 +4,7 @@ use super::Held;
 use crate::answer::StatusLines;
 use crate::application::Application;
 use crate::names;
+use crate::snapshot::Snapshot;
 use crate::store::{MemoryStore, Refreshing};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
@@ -34,6 +35,8 @@ pub(crate) struct Errand {
     pub(crate) held: Option<Held>,
     /// The errand is one in the background, for those who come later.
     pub(crate) refreshing: Option<Refreshing>,
+    /// What the request is about, on a route in HTTP mode.
+    pub(crate) snapshot: Option<Box<Snapshot>>,
     /// A custom storage keeps the entry: it is handed out instead of committed.
     pub(crate) hand_out: bool,
 }

@@ -76,7 +76,7 @@ impl Errand {
         }
     }
 
-    fn cached(&self) -> Option<&Cached> {
+    pub(super) fn cached(&self) -> Option<&Cached> {
         self.application.get().routes[self.route].cached.as_ref()
     }
 
@@ -136,8 +136,9 @@ impl Errand {
         let kept = HeaderLines::from_snapshot(stored.representation.lines.bind(py));
         let labels = {
             let lines: &[Line<'_>] = &kept.lines();
-            self.labels(cached, lines)?
+            self.labels(py, cached, lines)?
         };
+        let key = self.kept_under(py, key, birth, &kept.lines());
         let request = HeaderLines::from_snapshot(self.headers.bind(py));
         let store = self.store.get();
         let put = Commit {

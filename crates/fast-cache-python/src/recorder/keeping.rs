@@ -54,6 +54,7 @@ impl Recorder {
         let Ok((lines, line_weight)) = kept_lines(py, &headers, etag) else {
             return (None, Err(Reason::MalformedResponse));
         };
+        let key = self.errand.kept_under(py, key, recording.birth(), &headers.lines());
         let etag_line = etag.and_then(|_| last(&lines));
         let weight = line_weight + body_weight(body.as_bytes().len());
         let counters =
@@ -116,7 +117,7 @@ impl Errand {
             .as_ref()
             .and_then(|found| match found.entry.content() {
                 Content::Variants(variants) => Some(&*variants.names),
-                Content::Response(_) => None,
+                Content::Response(_) | Content::Searches(_) => None,
             });
         let names = union(known.unwrap_or_default(), varying);
         if names.is_empty() {

@@ -286,7 +286,7 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
                 self.now.store(stored.received.micros(), Ordering::Relaxed);
                 self.generations.matching(put.path)
             }
-            Content::Variants(_) => (Vec::new(), 0),
+            Content::Variants(_) | Content::Searches(_) => (Vec::new(), 0),
         };
         let entry = Entry::new(put, &patterns, seen)?;
         if entry.weight() > self.budget.largest() {

@@ -1,0 +1,86 @@
+//! What of a request is remembered until its answer has come: the application may write into the scope meanwhile.
+
+use crate::application::Cached;
+use crate::scope::{Rest, Target};
+use fast_cache_core::fields::Line;
+use fast_cache_core::key::search::Searched;
+use fast_cache_core::key::{Identity, Secret};
+use fast_cache_core::request::{Method, Request};
+use fast_cache_core::rules::invalidation;
+
+/// The parts of a request that say what it is about.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    identity: Identity,
+    method: String,
+    scheme: Vec<u8>,
+    path: String,
+    raw_path: Option<Vec<u8>>,
+    root_path: String,
+    query: Vec<u8>,
+}
+
+impl Snapshot {
+    /// Of a request for a route in HTTP mode; others need none.
+    pub(crate) fn of(
+        cached: &Cached,
+        target: &Target<'_>,
+        rest: &Rest<'_>,
+        root_path: &str,
+    ) -> Option<Box<Self>> {
+        if !cached.policy.is_http() {
+            return None;
+        }
+        let request = rest.request(target, root_path, &[])?;
+        let identity = *cached.identity(request.method.name())?;
+        Some(Box::new(Self {
+            identity,
+            method: request.method.name().to_owned(),
+            scheme: request.scheme.to_vec(),
+            path: request.path.to_owned(),
+            raw_path: request.raw_path.map(<[u8]>::to_vec),
+            root_path: root_path.to_owned(),
+            query: request.query.to_vec(),
+        }))
+    }
+
+    /// The request's URI. `lines` are its header lines.
+    pub(crate) fn target(&self, lines: &[Line<'_>]) -> invalidation::Target {
+        invalidation::Target::of(&self.request(lines), host_of(lines))
+    }
+
+    /// What its keys are made of, handed to `run`.
+    pub(crate) fn searched<T>(
+        &self,
+        cached: &Cached,
+        secret: &Secret,
+        lines: &[Line<'_>],
+        run: impl FnOnce(&Searched<'_>) -> T,
+    ) -> T {
+        run(&Searched {
+            identity: &self.identity,
+            inputs: &cached.inputs,
+            secret,
+            request: &self.request(lines),
+            host: host_of(lines),
+        })
+    }
+
+    fn request<'a>(&'a self, lines: &'a [Line<'a>]) -> Request<'a> {
+        Request {
+            method: Method::from_name(&self.method),
+            scheme: &self.scheme,
+            path: &self.path,
+            raw_path: self.raw_path.as_deref(),
+            root_path: &self.root_path,
+            query: &self.query,
+            lines,
+        }
+    }
+}
+
+/// The value of the last `Host`, as keys take it.
+pub(crate) fn host_of<'a>(lines: &[Line<'a>]) -> Option<&'a [u8]> {
+    let host = lines.iter().rev().find(|line| line.is("host"));
+    host.map(|line| line.value)
+}

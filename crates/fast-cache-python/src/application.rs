@@ -187,6 +187,10 @@ impl Application {
             has_configs: routes
                 .iter()
                 .any(|route| route.cached.is_some() || !route.drops.is_empty()),
+            has_http: routes
+                .iter()
+                .filter_map(|route| route.cached.as_ref())
+                .any(|cached| cached.policy.is_http()),
             routes,
             has_telemetry: overriders.iter().any(has_telemetry),
             root_path,

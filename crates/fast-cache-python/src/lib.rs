@@ -76,6 +76,8 @@ mod _core {
     #[pymodule_export]
     use crate::exchange::{Answer, Exchange, ExchangeRecorder};
     #[pymodule_export]
+    use crate::invalidation::InvalidatingSend;
+    #[pymodule_export]
     use crate::recorder::RecordingSend;
     #[pymodule_export]
     use crate::store::{MemoryStore, SystemClock};

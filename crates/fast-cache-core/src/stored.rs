@@ -46,6 +46,12 @@ pub struct Traits {
 }
 
 impl<R> Stored<R> {
+    /// When the response was made, as far as its age tells.
+    pub fn made(&self) -> Timestamp {
+        let age = i64::from(self.initial_age).saturating_mul(1_000_000);
+        Timestamp::from_micros(self.received.micros().saturating_sub(age))
+    }
+
     /// Whether the application can be asked to confirm it: it is a `200` with a validator that the application gave
     /// (RFC 9111 §4.3.1).
     pub fn can_be_validated(&self) -> bool {

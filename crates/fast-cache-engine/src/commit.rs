@@ -1,8 +1,7 @@
 //! Committing a recorded response to a store.
 
-use fast_cache_core::fields::Line;
 use fast_cache_core::fields::no_vary_search::SearchVariance;
-use fast_cache_core::key::{Key, Secret, variant_key};
+use fast_cache_core::key::{Key, Secret, Selecting};
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::varying::MAX_VARYING;
@@ -25,8 +24,10 @@ pub struct Commit<'a, R> {
     pub labels: &'a [Label],
     /// The request headers that select among the response's variants, sorted.
     pub varying: &'a [Box<str>],
-    /// The request's header lines, for the variant's key.
-    pub lines: &'a [Line<'a>],
+    /// How the request selects among variants, for the variant's key.
+    pub selecting: Selecting<'a>,
+    /// The value of the response's `Content-Language`.
+    pub content_language: Option<&'a [u8]>,
     /// The response.
     pub stored: Stored<R>,
     /// Bytes that the representation takes beyond its own size.
@@ -52,7 +53,8 @@ pub fn commit<R>(
         path,
         labels,
         varying,
-        lines,
+        selecting,
+        content_language,
         stored,
         weight,
     } = commit;
@@ -79,8 +81,7 @@ pub fn commit<R>(
     if names.len() > MAX_VARYING {
         return Err(Reason::VaryTooLong);
     }
-    let mut buffer = Vec::new();
-    let variant = variant_key(key.borrow().bytes, &names, secret, lines, &mut buffer).to_owned();
+    let variant = selecting.stored(key.borrow().bytes, &names, secret, content_language);
     store.put(Put {
         key: variant,
         birth,
@@ -101,6 +102,10 @@ pub fn commit<R>(
 }
 
 /// Remembers that responses for a path tell queries apart by `rule`, so that they are looked for by it.
+///
+/// # Errors
+///
+/// Why it was not remembered.
 pub fn remember_rule<R>(
     store: &(impl LocalStore<R> + ?Sized),
     key: Key,

@@ -1,10 +1,10 @@
 //! Finding the stored response for a request: by its key, and by what it says under `Vary`.
 
-use fast_cache_core::fields::Line;
 use fast_cache_core::key::search::Searched;
-use fast_cache_core::key::{Key, KeyRef, Secret, variant_key};
+use fast_cache_core::key::{Key, KeyRef, Secret, Selecting};
 use fast_cache_core::reason::Reason;
 use fast_cache_store::{Content, Found, LocalStore};
+use smallvec::SmallVec;
 
 /// What a lookup came to.
 #[derive(Debug)]
@@ -15,27 +15,25 @@ pub struct Finding<R> {
     pub absent: Reason,
 }
 
-/// Finds the stored response for `key`. Where responses vary by request headers, `lines` select among them; `buffer`
-/// then holds the key of the variant.
+/// Finds the stored response for `key`. Where responses vary by request headers, `selecting` says which it is.
 pub fn find<R>(
     store: &(impl LocalStore<R> + ?Sized),
     key: KeyRef<'_>,
     secret: &Secret,
-    lines: &[Line<'_>],
-    buffer: &mut Vec<u8>,
+    selecting: Selecting<'_>,
 ) -> Finding<R> {
     find_selecting(store, key, |primary, names| {
-        Some(variant_key(primary, names, secret, lines, buffer).to_owned())
+        selecting.candidates(primary, names, secret)
     })
 }
 
-/// The same for a host that reads header lines only where it must: `select` makes the key of the variant from the
-/// primary key and the names of the headers that select.
+/// The same for a host that reads header lines only where it must: `select` makes the keys of variants that would do
+/// from the primary key and the names of the headers that select.
 #[inline]
 pub fn find_selecting<R>(
     store: &(impl LocalStore<R> + ?Sized),
     key: KeyRef<'_>,
-    select: impl FnOnce(&[u8], &[Box<str>]) -> Option<Key>,
+    select: impl FnOnce(&[u8], &[Box<str>]) -> SmallVec<[Key; 1]>,
 ) -> Finding<R> {
     let Some(primary) = store.get(key) else {
         return Finding {
@@ -50,8 +48,9 @@ pub fn find_selecting<R>(
         };
     };
     let found = select(key.bytes, &variants.names)
-        .and_then(|variant| store.get(variant.borrow()))
-        .filter(|found| found.entry.response().is_some());
+        .iter()
+        .filter_map(|variant| store.get(variant.borrow()))
+        .find(|found| found.entry.response().is_some());
     Finding {
         found,
         absent: Reason::VaryMismatch,
@@ -59,21 +58,18 @@ pub fn find_selecting<R>(
 }
 
 /// Finds a stored response that answers the request's query along with others
-/// ([`No-Vary-Search`](fast_cache_core::fields::no_vary_search)), where [`find`] found none: the key it stands under,
-/// and what was found there.
+/// ([`No-Vary-Search`](fast_cache_core::fields::no_vary_search)), where [`find`] found none.
 pub fn find_by_search<R>(
     store: &(impl LocalStore<R> + ?Sized),
     searched: &Searched<'_>,
-    lines: &[Line<'_>],
-    buffer: &mut Vec<u8>,
-) -> Option<(Key, Found<R>)> {
+    selecting: Selecting<'_>,
+) -> Option<Found<R>> {
     let rules = store.get(searched.rules_key().borrow())?;
     let Content::Searches(searches) = rules.entry.content() else {
         return None;
     };
     searches.rules.iter().find_map(|rule| {
         let key = searched.key(rule);
-        let finding = find(store, key.borrow(), searched.secret, lines, buffer);
-        Some((key, finding.found?))
+        find(store, key.borrow(), searched.secret, selecting).found
     })
 }

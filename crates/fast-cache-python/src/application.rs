@@ -6,7 +6,8 @@ use crate::recent::Recent;
 use crate::specs::{CachedSpec, endpoint_label, read_cached};
 use crate::store::MemoryStore;
 use crate::watch::Watched;
-use fast_cache_core::key::{Identity, inputs::Inputs};
+use fast_cache_core::fields::Line;
+use fast_cache_core::key::{Identity, Selecting, inputs::Inputs};
 use fast_cache_core::policy::Policy;
 use fast_cache_core::purge::Label;
 use fast_cache_core::route::{Memo, PatternError, Table, TableBuilder, Template, parse_template};
@@ -58,6 +59,14 @@ pub(crate) struct Cached {
 }
 
 impl Cached {
+    /// How a request with these header lines selects among variants.
+    pub(crate) fn selecting<'a>(&self, lines: &'a [Line<'a>]) -> Selecting<'a> {
+        Selecting {
+            lines,
+            normalize_language: self.policy.options.normalize_language,
+        }
+    }
+
     /// The identity for keys of this method; `HEAD` is answered from `GET`.
     pub(crate) fn identity(&self, method: &str) -> Option<&Identity> {
         let method = if method == "HEAD" { "GET" } else { method };

@@ -80,7 +80,7 @@ pub(crate) fn explain<'py>(
         bypass(Reason::Hook)?;
         return Ok(said);
     }
-    let (mut primary, mut variant) = (Vec::new(), Vec::new());
+    let mut primary = Vec::new();
     let key = build_key(
         identity,
         &cached.inputs,
@@ -89,7 +89,7 @@ pub(crate) fn explain<'py>(
         noted.host,
         &mut primary,
     );
-    let finding = find(&store.store, key, &store.secret, &lines, &mut variant);
+    let finding = find(&store.store, key, &store.secret, cached.selecting(&lines));
     let stored = finding
         .found
         .as_ref()

@@ -43,7 +43,6 @@ impl<'py> Visit<'_, '_, 'py> {
         &self,
         cached: &Cached,
         headers: &Bound<'py, PyAny>,
-        buffer: &mut Vec<u8>,
     ) -> Option<Found<Representation>> {
         let store = self.installed.store.get();
         let all = HeaderLines::from_any(headers)?;
@@ -51,7 +50,7 @@ impl<'py> Visit<'_, '_, 'py> {
         let snapshot = Snapshot::of(cached, self.target, &rest, self.root_path)?;
         let lines = all.lines();
         snapshot.searched(cached, &store.secret, &lines, |searched| {
-            find_by_search(&store.store, searched, &lines, buffer).map(|(_, found)| found)
+            find_by_search(&store.store, searched, cached.selecting(&lines))
         })
     }
 

@@ -16,7 +16,7 @@ use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
 use crate::sending::send_both;
 use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
-use fast_cache_core::key::{KeyRef, build_key, variant_key};
+use fast_cache_core::key::{KeyRef, build_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
@@ -27,8 +27,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 thread_local! {
-    /// Where keys are built: a primary one and a variant's.
-    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    /// Where keys are built.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What to do with a request for a cached route.
@@ -79,30 +79,31 @@ impl<'py> Visit<'_, '_, 'py> {
             Err(reason) => return bypass(reason),
         };
         let store = self.installed.store.get();
-        BUFFERS.with(|buffers| {
-            let Ok(mut buffers) = buffers.try_borrow_mut() else {
+        BUFFER.with(|buffer| {
+            let Ok(mut primary) = buffer.try_borrow_mut() else {
                 return bypass(Reason::StoreFailed);
             };
-            let (primary, variant) = &mut *buffers;
             let key = build_key(
                 identity,
                 &cached.inputs,
                 &store.secret,
                 &request,
                 noted.host,
-                primary,
+                &mut primary,
             );
             let mut absent = Reason::Absent;
             let mut found = None;
             if lookup.wants_stored() {
                 let finding = find_selecting(&store.store, key, |primary, names| {
-                    let all = HeaderLines::from_any(&headers)?;
-                    let lines = all.lines();
-                    Some(variant_key(primary, names, &store.secret, &lines, variant).to_owned())
+                    let all = HeaderLines::from_any(&headers);
+                    let lines = all.as_ref().map(HeaderLines::lines).unwrap_or_default();
+                    cached
+                        .selecting(&lines)
+                        .candidates(primary, names, &store.secret)
                 });
                 (found, absent) = (finding.found, finding.absent);
                 if found.is_none() && cached.policy.is_http() {
-                    found = self.find_by_search(cached, &headers, variant);
+                    found = self.find_by_search(cached, &headers);
                 }
             }
             let stored = found
@@ -118,7 +119,7 @@ impl<'py> Visit<'_, '_, 'py> {
                         let answer = self.lay_out(stored, &serve, &lines)?;
                         if let (Some(forward), Some(found)) = (serve.refresh, &found) {
                             let (key, entry) = (key.to_owned(), Arc::clone(&found.entry));
-                            drop(buffers);
+                            drop(primary);
                             self.refresh(cached, &headers, forward, key, entry)?;
                         }
                         return Ok(Step::Answer(answer));
@@ -139,7 +140,7 @@ impl<'py> Visit<'_, '_, 'py> {
                 }
                 Decision::Forward(forward) => {
                     let (key, entry) = (key.to_owned(), found.map(|found| found.entry));
-                    drop(buffers);
+                    drop(primary);
                     let asked = self.asking(cached, &headers, forward, entry)?;
                     let Some((errand, watched)) = asked else {
                         return bypass(Reason::MalformedRequest);

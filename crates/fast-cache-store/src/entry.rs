@@ -262,7 +262,9 @@ fn heap_of<R>(content: &Content<R>) -> usize {
             ..
         }) => tag.len() + 16,
         Content::Response(_) => 0,
-        Content::Searches(searches) => searches.rules.iter().map(weight_of_rule).sum::<usize>() + 16,
+        Content::Searches(searches) => {
+            searches.rules.iter().map(weight_of_rule).sum::<usize>() + 16
+        }
         Content::Variants(variants) => {
             variants
                 .names

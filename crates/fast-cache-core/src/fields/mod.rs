@@ -9,6 +9,7 @@ pub mod cache_status;
 pub mod date;
 pub mod groups;
 pub mod hop_by_hop;
+pub mod language;
 pub mod list;
 pub mod no_vary_search;
 pub mod range;

@@ -7,7 +7,6 @@ use crate::fields::{Line, urlencoded, values};
 use crate::request::Request;
 
 const PRIMARY: u8 = 0;
-const VARIANT: u8 = 1;
 const CUSTOM: u8 = 2;
 
 /// Builds the key of `request` for a route, in `buffer`, which is cleared first.
@@ -80,27 +79,6 @@ pub fn authored_key<'b>(
         push_query(buffer, &credentials, secret, query);
     }
     push_headers_and_cookies(buffer, inputs, secret, lines);
-    KeyRef {
-        digest: secret.digest(buffer),
-        bytes: buffer,
-    }
-}
-
-/// Builds the key of one variant: the primary key and what the request says under each of `names`.
-pub fn variant_key<'b>(
-    primary: &[u8],
-    names: &[Box<str>],
-    secret: &Secret,
-    lines: &[Line<'_>],
-    buffer: &'b mut Vec<u8>,
-) -> KeyRef<'b> {
-    buffer.clear();
-    buffer.push(VARIANT);
-    push_part(buffer, primary);
-    for name in names {
-        push_part(buffer, name.as_bytes());
-        push_header(buffer, name, secret, lines);
-    }
     KeyRef {
         digest: secret.digest(buffer),
         bytes: buffer,
@@ -189,7 +167,7 @@ fn push_headers_and_cookies(
     }
 }
 
-fn push_header(out: &mut Vec<u8>, name: &str, secret: &Secret, lines: &[Line<'_>]) {
+pub(super) fn push_header(out: &mut Vec<u8>, name: &str, secret: &Secret, lines: &[Line<'_>]) {
     let count = lines.iter().filter(|line| line.is(name)).count();
     push_number(out, count as u64);
     if count == 0 {

@@ -3,7 +3,8 @@
 //! | file | what |
 //! |---|---|
 //! | [`inputs`] | which parts of a request join a route's key |
-//! | [`build`] | the key of a request, and of one variant of its answer |
+//! | [`build`] | the key of a request |
+//! | [`variant`] | the key of one variant of its answer |
 //! | [`search`] | the keys of responses that answer several queries |
 //! | [`explain`] | the parts of a key in words |
 //! | [`secret`] | digests, and hashes that stand for credentials |
@@ -17,9 +18,11 @@ pub mod explain;
 pub mod inputs;
 pub mod search;
 pub mod secret;
+pub mod variant;
 
-pub use build::{authored_key, build_key, custom_key, variant_key, visible_cookies};
+pub use build::{authored_key, build_key, custom_key, visible_cookies};
 pub use secret::Secret;
+pub use variant::{Selecting, variant_key};
 
 /// Which route a key belongs to: the same in every process, on every machine and in every language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

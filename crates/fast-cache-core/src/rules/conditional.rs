@@ -5,7 +5,7 @@ use crate::fields::{Line, validators, values};
 use crate::stored::{Stored, StoredTag};
 
 /// Whether the client's copy is the stored response. `If-None-Match` decides where it is present; otherwise
-/// `If-Modified-Since` does. Only a stored `200` is ever "not modified".
+/// `If-Modified-Since` does, by when the response last changed or was made. Only a stored `200` is ever "not modified".
 pub fn not_modified<R>(lines: &[Line<'_>], stored: &Stored<R>) -> bool {
     if stored.status != 200 {
         return false;
@@ -22,15 +22,10 @@ pub fn not_modified<R>(lines: &[Line<'_>], stored: &Stored<R>) -> bool {
         };
         return validators::if_none_match(values(lines, "if-none-match"), tag);
     }
-    let Some(last_modified) = stored.last_modified else {
-        return false;
-    };
-    validators::if_modified_since(
-        values(lines, "if-modified-since"),
-        last_modified,
-        stored.received,
-    )
-    .is_some_and(|modified| !modified)
+    // RFC 9111 §4.3.2: without a date of its last change, a response is as old as the moment at which it was made.
+    let changed = stored.last_modified.unwrap_or_else(|| stored.made());
+    validators::if_modified_since(values(lines, "if-modified-since"), changed, stored.received)
+        .is_some_and(|modified| !modified)
 }
 
 /// Whether a header line of the stored response stands in its `304`

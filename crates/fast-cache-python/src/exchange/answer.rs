@@ -4,6 +4,8 @@ use crate::lines::HeaderLines;
 use crate::metadata;
 use crate::recorder::{Finished, Recorder};
 use crate::store::MemoryStore;
+use fast_cache_core::fields::values;
+use fast_cache_core::key::Selecting;
 use fast_cache_engine::commit::{Commit, commit};
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -66,7 +68,7 @@ impl Answer {
     }
 
     /// Commits the answer to the memory store; whether it was kept.
-    fn commit(&self, request_headers: &Bound<'_, PyAny>) -> bool {
+    fn commit(&self, py: Python<'_>, request_headers: &Bound<'_, PyAny>) -> bool {
         let Some(finished) = self.finished.lock().take() else {
             return false;
         };
@@ -80,11 +82,14 @@ impl Answer {
             key,
             varying,
             weight,
+            normalize_language,
             ..
         } = finished;
         let counters = stored.representation.counters();
         let store = self.store.get();
         let lines = headers.lines();
+        let kept = HeaderLines::from_snapshot(self.headers.bind(py));
+        let kept_lines = kept.lines();
         let path = &*self.path;
         let labels = labels.as_slice();
         let varying = varying.as_slice();
@@ -94,7 +99,11 @@ impl Answer {
             path,
             labels,
             varying,
-            lines: &lines,
+            selecting: Selecting {
+                lines: &lines,
+                normalize_language,
+            },
+            content_language: values(&kept_lines, "content-language").next(),
             stored,
             weight,
         };

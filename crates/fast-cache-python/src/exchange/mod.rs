@@ -262,7 +262,8 @@ impl Exchange {
         let Some(key) = self.progress.lock().primary.clone() else {
             return;
         };
-        let Some(details) = Details::read(self.asked.scope.bind(py)) else {
+        let (Some(details), Ok(cached)) = (Details::read(self.asked.scope.bind(py)), self.cached())
+        else {
             return;
         };
         let store = self.store.get();
@@ -270,8 +271,7 @@ impl Exchange {
             &store.store,
             key.borrow(),
             &store.secret,
-            &details.headers.lines(),
-            &mut Vec::new(),
+            cached.selecting(&details.headers.lines()),
         )
         .found;
         self.progress.lock().found =

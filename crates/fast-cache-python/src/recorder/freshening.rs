@@ -6,7 +6,7 @@ use crate::layout::Came;
 use crate::lines::HeaderLines;
 use crate::representation::{Representation, body_weight, weight_of_lines};
 use fast_cache_core::exchange::{Freshened, Freshening};
-use fast_cache_core::fields::Line;
+use fast_cache_core::fields::values;
 use fast_cache_core::key::Key;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::freshening::{Source, freshened};
@@ -134,12 +134,11 @@ impl Errand {
         weight: usize,
     ) -> Result<(), Reason> {
         let kept = HeaderLines::from_snapshot(stored.representation.lines.bind(py));
-        let labels = {
-            let lines: &[Line<'_>] = &kept.lines();
-            self.labels(py, cached, lines)?
-        };
-        let key = self.kept_under(py, key, birth, &kept.lines());
+        let kept_lines = kept.lines();
+        let labels = self.labels(py, cached, &kept_lines)?;
+        let key = self.kept_under(py, key, birth, &kept_lines);
         let request = HeaderLines::from_snapshot(self.headers.bind(py));
+        let request_lines = request.lines();
         let store = self.store.get();
         let put = Commit {
             key,
@@ -147,7 +146,8 @@ impl Errand {
             path: &self.path,
             labels: &labels,
             varying,
-            lines: &request.lines(),
+            selecting: cached.selecting(&request_lines),
+            content_language: values(&kept_lines, "content-language").next(),
             stored,
             weight,
         };

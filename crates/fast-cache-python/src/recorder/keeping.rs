@@ -5,6 +5,7 @@ use crate::answer::empty;
 use crate::lines::HeaderLines;
 use crate::representation::{Representation, body_weight, kept_lines};
 use fast_cache_core::exchange::Recording;
+use fast_cache_core::fields::values;
 use fast_cache_core::key::{Key, variant_key};
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
@@ -26,6 +27,7 @@ pub(crate) struct Finished {
     /// The key of the variant, where the response varies.
     pub(crate) storage_key: Key,
     pub(crate) varying: SmallVec<[Box<str>; 4]>,
+    pub(crate) normalize_language: bool,
     pub(crate) weight: usize,
 }
 
@@ -54,7 +56,9 @@ impl Recorder {
         let Ok((lines, line_weight)) = kept_lines(py, &headers, etag) else {
             return (None, Err(Reason::MalformedResponse));
         };
-        let key = self.errand.kept_under(py, key, recording.birth(), &headers.lines());
+        let key = self
+            .errand
+            .kept_under(py, key, recording.birth(), &headers.lines());
         let etag_line = etag.and_then(|_| last(&lines));
         let weight = line_weight + body_weight(body.as_bytes().len());
         let counters =
@@ -72,6 +76,9 @@ impl Recorder {
             Err(reason) => return (None, Err(reason)),
         };
         stored.lifetime = stored.lifetime.min(store.longest);
+        let Some(cached) = self.errand.cached() else {
+            return (etag_line, Err(Reason::Method));
+        };
         if self.errand.hand_out {
             let storage_key = self.errand.storage_key(py, &key, &varying, birth);
             self.finished = Some(Finished {
@@ -81,11 +88,13 @@ impl Recorder {
                 key,
                 storage_key,
                 varying,
+                normalize_language: cached.policy.options.normalize_language,
                 weight,
             });
             return (etag_line, Ok(()));
         }
         let request = HeaderLines::from_snapshot(self.errand.headers.bind(py));
+        let kept_lines = headers.lines();
         let kept = commit(
             &store.store,
             &store.secret,
@@ -95,7 +104,8 @@ impl Recorder {
                 path: &self.errand.path,
                 labels: &labels,
                 varying: &varying,
-                lines: &request.lines(),
+                selecting: cached.selecting(&request.lines()),
+                content_language: values(&kept_lines, "content-language").next(),
                 stored,
                 weight,
             },

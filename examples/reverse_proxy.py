@@ -63,17 +63,25 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout: float) -> None:
         self._reader, self._writer, self._timeout = reader, writer, timeout
         self.protocol = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 17)
+        self._sent_at = 0.0
 
     async def send(self, *events: h11.Event) -> None:
         for event in events:
             self._writer.write(self.protocol.send(event) or b"")
         async with asyncio.timeout(self._timeout):
             await self._writer.drain()
+        self._sent_at = asyncio.get_running_loop().time()
 
     async def receive(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         while (event := self.protocol.next_event()) is h11.NEED_DATA:
-            async with asyncio.timeout(self._timeout):
-                self.protocol.receive_data(await self._reader.read(1 << 16))
+            try:
+                async with asyncio.timeout(self._timeout):
+                    self.protocol.receive_data(await self._reader.read(1 << 16))
+            except TimeoutError:
+                # An origin that has not got the whole request may be silent.
+                waited = asyncio.get_running_loop().time() - self._sent_at
+                if self.protocol.our_state is not h11.SEND_BODY and waited >= self._timeout:
+                    raise
         return event
 
     def rest(self) -> bool:
@@ -178,6 +186,7 @@ class ReverseProxy:
                 await connection.send(*events, *((h11.EndOfMessage(),) if all_sent else ()))
         except (OSError, h11.LocalProtocolError):
             # The origin listens no longer. It may have answered all the same.
+            connection.protocol.send_failed()
             while (await receive())["type"] != "http.disconnect":
                 pass
 

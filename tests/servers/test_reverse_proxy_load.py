@@ -1,4 +1,4 @@
-"""The reverse proxy under load: many clients at once, each of which gets its own answers."""
+"""The reverse proxy with many clients at once, and with slow ones."""
 
 import asyncio
 
@@ -50,3 +50,42 @@ async def run() -> None:
 
 def test_every_client_gets_its_own_answers() -> None:
     asyncio.run(run())
+
+
+async def digest(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An origin that answers a POST when it has its ten bytes, and anything else never."""
+    try:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            body = await reader.readexactly(10 if head.startswith(b"POST") else 1)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + body)
+    except (asyncio.IncompleteReadError, ConnectionError):
+        return
+    finally:
+        writer.close()
+
+
+async def run_slowly() -> None:
+    origin = await asyncio.start_server(digest, "127.0.0.1", 0)
+    port = origin.sockets[0].getsockname()[1]
+    options = f"--origin http://127.0.0.1:{port} --port {{port}} --timeout 0.1"
+    with Server(f"../../examples/reverse_proxy.py {options}", "") as proxy:
+        async with asyncio.timeout(TIMEOUT):
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            writer.write(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\nhalf ")
+            # While that one waits for its client, others wait in vain for the origin, more than once.
+            for _ in range(3):
+                others, asking = await asyncio.open_connection("127.0.0.1", proxy.port)
+                asking.write(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+                assert (await others.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 504 ")
+                asking.close()
+                await asking.wait_closed()
+            writer.write(b"whole")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(10) == b"half whole"
+            writer.close()
+            await writer.wait_closed()
+    origin.close()
+
+
+def test_a_slow_client_is_no_silent_origin() -> None:
+    asyncio.run(run_slowly())

@@ -13,6 +13,7 @@ __all__ = [
     "DroppingSend",
     "Exchange",
     "ExchangeRecorder",
+    "InvalidatingSend",
     "MemoryStore",
     "Middleware",
     "RecordingSend",
@@ -58,6 +59,7 @@ class Application:
         watch: Sequence[tuple[object, list[Any]]],
         overriders: Sequence[object],
         root_path: str | None = None,
+        options: object = ...,
     ) -> Application: ...
     def __len__(self) -> int: ...
     def labels_of(self, endpoint: object) -> list[int]: ...
@@ -90,6 +92,11 @@ class RecordingSend:
 
 @final
 class DroppingSend:
+    def __call__(self, message: Message) -> Awaitable[None]: ...
+    def finish(self) -> None: ...
+
+@final
+class InvalidatingSend:
     def __call__(self, message: Message) -> Awaitable[None]: ...
     def finish(self) -> None: ...
 

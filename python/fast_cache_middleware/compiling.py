@@ -13,6 +13,18 @@ from .routes import Analysis, Inputs, RouteRecord, inputs_with_overrides, overri
 Row = tuple[str, str, frozenset[str] | None, object, object, str | None, "CachedSpec | None", "Sequence[DropSpec]"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """The middleware's options for HTTP mode."""
+
+    heuristics: bool
+    cdn_cache_control: bool
+    stale_on_error: bool
+    normalize_language: bool
+    any_status: bool
+    """The controller names no statuses, so that in HTTP mode every final one will do."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the middleware's own options say about every route."""

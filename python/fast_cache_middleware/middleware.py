@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import _core, registry, validation
-from .compiling import Settings, rows, unmatched_endpoints
-from .controller import Controller, overridden_hooks
+from .compiling import Options, Settings, rows, unmatched_endpoints
+from .controller import DEFAULT_STATUS_CODES, Controller, overridden_hooks
 from .exceptions import ConfigError
 from .openapi import add_cache_age
 from .refreshing import discard, nothing_to_receive, refresh
@@ -37,8 +37,11 @@ class FastCacheMiddleware(_core.Middleware):
     - `client_directives`: listen to the request's `Cache-Control` and `Pragma`.
     - `head_from_get`: answer `HEAD` from a stored `GET` also where the route does not take `HEAD`.
     - `undeclared_headers`: more header names that may stay out of the key of an endpoint with the raw request.
-    - `follower_timeout`, `handler_timeout` (seconds), `coalesce`, and for HTTP mode `heuristics`, `cdn_cache_control`,
-      `stale_on_error`, `normalize_language`: accepted and checked; not in effect in this version.
+    - for HTTP mode, all off by default: `heuristics` guesses a lifetime where a response states none (RFC 9111 §4.2.2);
+      `cdn_cache_control` lets `CDN-Cache-Control` take the place of `Cache-Control` (RFC 9213); `stale_on_error` answers
+      with what is stale, however old, where the application fails; `normalize_language` takes values of
+      `Accept-Language` that ask for the same for one.
+    - `follower_timeout`, `handler_timeout` (seconds), `coalesce`: accepted and checked; not in effect in this version.
     """
 
     def __init__(
@@ -98,6 +101,13 @@ class FastCacheMiddleware(_core.Middleware):
         self.store: Final = (
             self.storage.core if isinstance(self.storage, InMemoryStorage) else registry.ledger_of(storage, clock)
         )
+        self._options: Final = Options(
+            heuristics=heuristics,
+            cdn_cache_control=cdn_cache_control,
+            stale_on_error=stale_on_error,
+            normalize_language=normalize_language,
+            any_status=self.controller.cacheable_status_codes is DEFAULT_STATUS_CODES,
+        )
         self._responder: Final = Responder(app, self.controller, self.storage, hooks, external=external)
         host = _Host(self)
         try:
@@ -120,7 +130,13 @@ class FastCacheMiddleware(_core.Middleware):
         root_path = getattr(analysis.root, "root_path", "") if analysis.root is not scope.get("app") else ""
         try:
             application = _core.Application(
-                self.store, self.namespace, table, watch, list(analysis.overriders), root_path or None
+                self.store,
+                self.namespace,
+                table,
+                watch,
+                list(analysis.overriders),
+                root_path or None,
+                self._options,
             )
         except ValueError as error:
             raise ConfigError(str(error)) from None

@@ -8,7 +8,7 @@ use crate::store::MemoryStore;
 use crate::watch::Watched;
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::{Identity, Selecting, inputs::Inputs};
-use fast_cache_core::policy::Policy;
+use fast_cache_core::policy::{HttpOptions, Policy, Statuses};
 use fast_cache_core::purge::Label;
 use fast_cache_core::route::{Memo, PatternError, Table, TableBuilder, Template, parse_template};
 use fast_cache_engine::observe::RouteCounters;
@@ -77,6 +77,39 @@ impl Cached {
     }
 }
 
+/// The middleware's options for HTTP mode, as the Python side hands them over.
+#[derive(Clone, Copy, Default, FromPyObject)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the public contract"
+)]
+struct Options {
+    heuristics: bool,
+    cdn_cache_control: bool,
+    stale_on_error: bool,
+    normalize_language: bool,
+    /// The author named no statuses, so that in HTTP mode every final one will do.
+    any_status: bool,
+}
+
+impl Options {
+    fn apply(self, mut cached: Cached) -> Cached {
+        if !cached.policy.is_http() {
+            return cached;
+        }
+        cached.policy.options = HttpOptions {
+            heuristics: self.heuristics,
+            cdn_cache_control: self.cdn_cache_control,
+            stale_on_error: self.stale_on_error,
+            normalize_language: self.normalize_language,
+        };
+        if self.any_status {
+            cached.policy.statuses = Statuses::FINAL;
+        }
+        cached
+    }
+}
+
 /// One row of the analysis: kind, template, methods, endpoint, route, host, cached, drops.
 type Row<'py> = (
     String,
@@ -114,7 +147,7 @@ impl Application {
     /// Reads the rows of an analysis. `watch` are the route lists whose change calls for another analysis, each with
     /// whose `routes` it is; `overriders` are the applications whose `dependency_overrides` do, the root first.
     #[new]
-    #[pyo3(signature = (store, namespace, rows, watch, overriders, root_path=None))]
+    #[pyo3(signature = (store, namespace, rows, watch, overriders, root_path=None, options=Options::default()))]
     fn new(
         store: &Bound<'_, MemoryStore>,
         namespace: &str,
@@ -122,6 +155,7 @@ impl Application {
         watch: Vec<(Bound<'_, PyAny>, Bound<'_, PyList>)>,
         overriders: Vec<Bound<'_, PyAny>>,
         root_path: Option<String>,
+        options: Options,
     ) -> PyResult<Self> {
         let labels = endpoint_labels(namespace, &rows);
         let has_mounts = rows.iter().any(|row| row.0 == "opaque");
@@ -166,6 +200,7 @@ impl Application {
                     read_cached(&spec.extract::<CachedSpec>()?, namespace, &host, &template)
                 })
                 .transpose()?;
+            let cached = cached.map(|cached| options.apply(cached));
             let drops = drops
                 .iter()
                 .map(|spec| DropRule::read(spec, store, &labels))

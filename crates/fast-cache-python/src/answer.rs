@@ -7,6 +7,7 @@ use fast_cache_core::fields::cache_status::{self, CacheName, Forward};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use parking_lot::Mutex;
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -23,13 +24,16 @@ pub(crate) struct StatusLines {
     memo: Box<[Mutex<Option<Remembered>>]>,
 }
 
-/// All header lines of a stored response as they went out at one age.
+/// What goes out of a stored response at one age, to be copied: nobody else ever sees these.
 struct Remembered {
-    /// The lines that are stored; they are kept alive, so that no other response's can be taken for them.
-    kept: Py<PyTuple>,
+    /// The lines and the body that are stored; they are kept alive, so that no other response's can be taken for them.
+    kept: (Py<PyTuple>, Py<PyBytes>),
     age: u64,
     ttl: i64,
-    all: Py<PyTuple>,
+    /// All header lines.
+    lines: Py<PyList>,
+    /// The message with the body.
+    body: Py<PyDict>,
 }
 
 impl StatusLines {
@@ -42,35 +46,39 @@ impl StatusLines {
         }
     }
 
-    /// All header lines of an answer: those that are stored, and what is said of this answer.
-    fn all<'py>(
+    /// Copies of all header lines of an answer (those that are stored, and what is said of this answer) and of the message
+    /// with its body.
+    fn copies<'py>(
         &self,
-        kept: &Bound<'py, PyTuple>,
-        age: u64,
-        ttl: i64,
-    ) -> PyResult<Bound<'py, PyList>> {
-        let py = kept.py();
+        py: Python<'py>,
+        stored: &Representation,
+        serve: Serve,
+    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
+        let Serve { age, ttl, .. } = serve;
         // Objects are aligned, so the low bits tell nothing.
-        let place = &self.memo[(kept.as_ptr() as usize >> 4) % PLACES];
-        // Never waits: without the memo the lines are made anew.
-        let Some(mut place) = place.try_lock() else {
-            return Ok(self.make(kept, age, ttl)?.to_list());
-        };
-        if let Some(known) = &*place
-            && known.kept.is(kept)
+        let place = &self.memo[(stored.lines.as_ptr() as usize >> 4) % PLACES];
+        // Never waits: without the memo everything is made anew.
+        if let Some(place) = place.try_lock()
+            && let Some(known) = &*place
+            && known.kept.0.is(&stored.lines)
+            && known.kept.1.is(&stored.body)
             && (known.age, known.ttl) == (age, ttl)
         {
-            return Ok(known.all.bind(py).to_list());
+            return Ok((copy_of(known.lines.bind(py))?, known.body.bind(py).copy()?));
         }
-        let all = self.make(kept, age, ttl)?;
-        let list = all.to_list();
-        *place = Some(Remembered {
-            kept: kept.clone().unbind(),
+        let lines = self.make(stored.lines.bind(py), age, ttl)?;
+        let body = body_template(py)?.copy()?;
+        body.set_item(names::body(py), stored.body.bind(py))?;
+        let made = Remembered {
+            kept: (stored.lines.clone_ref(py), stored.body.clone_ref(py)),
             age,
             ttl,
-            all: all.unbind(),
-        });
-        Ok(list)
+            lines: copy_of(&lines)?.unbind(),
+            body: body.copy()?.unbind(),
+        };
+        let before = place.try_lock().and_then(|mut place| place.replace(made));
+        drop(before);
+        Ok((lines, body))
     }
 
     #[cold]
@@ -79,7 +87,7 @@ impl StatusLines {
         kept: &Bound<'py, PyTuple>,
         age: u64,
         ttl: i64,
-    ) -> PyResult<Bound<'py, PyTuple>> {
+    ) -> PyResult<Bound<'py, PyList>> {
         let py = kept.py();
         let mut status = Vec::with_capacity(40);
         cache_status::hit(&mut status, &self.name, ttl);
@@ -91,7 +99,7 @@ impl StatusLines {
             line(py, b"cache-status", &status)?,
         ];
         let ours = ours.into_iter().map(Bound::into_any);
-        PyTuple::new(py, kept.iter().chain(ours).collect::<Vec<_>>())
+        PyList::new(py, kept.iter().chain(ours).collect::<Vec<_>>())
     }
 
     /// `cache-status: name; fwd=…`; says `stored` only where that is known.
@@ -186,6 +194,17 @@ pub(crate) fn line<'py>(
     PyTuple::new(py, [PyBytes::new(py, name), PyBytes::new(py, value)])
 }
 
+/// A list with the same items.
+#[inline]
+fn copy_of<'py>(list: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
+    // SAFETY: the list is live, and the bounds are taken for what there is; the result is a new list, or null with an
+    // exception set.
+    unsafe {
+        let copy = ffi::PyList_GetSlice(list.as_ptr(), 0, ffi::Py_ssize_t::MAX);
+        Ok(Bound::from_owned_ptr_or_err(list.py(), copy)?.cast_into_unchecked())
+    }
+}
+
 /// The two messages of a fresh answer from the cache, whole or without its body, in fresh dictionaries with a fresh header list.
 pub(crate) fn messages<'py>(
     py: Python<'py>,
@@ -193,15 +212,12 @@ pub(crate) fn messages<'py>(
     stored: &Stored<Representation>,
     serve: Serve,
 ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
-    let representation = &stored.representation;
-    let kept = representation.lines.bind(py);
-    let list = status_lines.all(kept, serve.age, serve.ttl)?;
+    let (list, mut body) = status_lines.copies(py, &stored.representation, serve)?;
+    if serve.form != Form::Full {
+        body = body_template(py)?.copy()?;
+    }
     let start = start_of(py, stored.status)?;
     start.set_item(names::headers(py), list)?;
-    let body = body_template(py)?.copy()?;
-    if serve.form == Form::Full {
-        body.set_item(names::body(py), representation.body.bind(py))?;
-    }
     Ok((start, body))
 }
 

@@ -197,7 +197,8 @@ impl Installed {
                 _ => return pass(),
             }
         }
-        let application = self.application(py, http)?;
+        let now = self.store.get().now();
+        let application = self.application_at(py, http, now)?;
         let application_ref = application.get();
         if !application_ref.has_configs {
             return pass();
@@ -214,7 +215,7 @@ impl Installed {
                 .host
                 .call_method1(py, "finish_after", (call, finishing));
         }
-        match self.recall(application_ref, http, send)? {
+        match self.recall(application_ref, http, send, now)? {
             Recalled::Answer(answer) => Ok(answer.unbind()),
             Recalled::Pass => pass(),
             Recalled::Nothing => self.visit(&application, http, receive, send, pass),

@@ -44,7 +44,11 @@ impl Field {
 
 /// Where the fields stood in the scope that was read last.
 #[derive(Debug, Default)]
-pub(crate) struct Layout([AtomicIsize; FIELDS]);
+pub(crate) struct Layout([Position; FIELDS]);
+
+/// Where a name stood in the dictionary that was read last.
+#[derive(Debug, Default)]
+pub(crate) struct Position(AtomicIsize);
 
 /// What routing needs of a scope.
 #[derive(Clone, Copy)]
@@ -52,6 +56,16 @@ pub(crate) struct TargetGlance<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) root_path: &'a str,
+    objects: [*mut ffi::PyObject; 3],
+}
+
+impl TargetGlance<'_> {
+    /// Holds on to what was read, so that it outlives whatever Python code runs meanwhile.
+    pub(crate) fn owned<'py>(&self, py: Python<'py>) -> [Bound<'py, PyAny>; 3] {
+        self.objects
+            // SAFETY: the objects are live: no Python code has run since they were read.
+            .map(|object| unsafe { Bound::from_borrowed_ptr(py, object) })
+    }
 }
 
 /// What else a key is made of.
@@ -82,12 +96,18 @@ impl Layout {
         &self,
         scope: &'a Bound<'_, PyDict>,
     ) -> Option<TargetGlance<'a>> {
+        let objects = [
+            self.find(scope, Field::Method)?,
+            self.find(scope, Field::Path)?,
+            self.find(scope, Field::RootPath)?,
+        ];
         // SAFETY: the caller's promise.
         unsafe {
             Some(TargetGlance {
-                method: text(self.find(scope, Field::Method)?)?,
-                path: text(self.find(scope, Field::Path)?)?,
-                root_path: text(self.find(scope, Field::RootPath)?)?,
+                method: text(objects[0])?,
+                path: text(objects[1])?,
+                root_path: text(objects[2])?,
+                objects,
             })
         }
     }
@@ -118,13 +138,25 @@ impl Layout {
     /// The value of a field, borrowed; `None` where its name does not stand there as the same object.
     #[inline]
     fn find(&self, scope: &Bound<'_, PyDict>, field: Field) -> Option<*mut ffi::PyObject> {
-        let place = &self.0[field as usize];
-        let name = field.name(scope.py()).as_ptr();
-        let mut position = place.load(Ordering::Relaxed);
-        let mut entry = Entry::at(scope, &mut position);
+        self.0[field as usize].find(scope, field.name(scope.py()))
+    }
+}
+
+impl Position {
+    /// The value under a name, borrowed, so that the caller must hold it before Python code runs; `None` where the name does
+    /// not stand there as this very object. Runs no Python code.
+    #[inline]
+    pub(crate) fn find(
+        &self,
+        dictionary: &Bound<'_, PyDict>,
+        name: &Bound<'_, PyString>,
+    ) -> Option<*mut ffi::PyObject> {
+        let name = name.as_ptr();
+        let mut position = self.0.load(Ordering::Relaxed);
+        let mut entry = Entry::at(dictionary, &mut position);
         if entry.key != name {
-            (entry, position) = search(scope, name)?;
-            place.store(position, Ordering::Relaxed);
+            (entry, position) = search(dictionary, name)?;
+            self.0.store(position, Ordering::Relaxed);
         }
         Some(entry.value)
     }

@@ -1,5 +1,6 @@
 //! An application's `dependency_overrides`, and whether they are still what they were.
 
+use crate::glance::Position;
 use crate::names;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -9,6 +10,8 @@ use pyo3::types::{PyDict, PyString};
 pub(crate) struct Overrides {
     /// The attributes of the application, where the overrides may be replaced as a whole.
     attributes: Py<PyDict>,
+    /// Where they stand among the attributes.
+    position: Position,
     in_force: Py<PyDict>,
     /// Each dependency with what overrides it.
     pairs: Vec<(Py<PyAny>, Py<PyAny>)>,
@@ -29,6 +32,7 @@ impl Overrides {
             .map(|(dependency, overriding)| (dependency.unbind(), overriding.unbind()));
         Some(Self {
             attributes: attributes.unbind(),
+            position: Position::default(),
             pairs: pairs.collect(),
             in_force: overrides.unbind(),
         })
@@ -38,12 +42,20 @@ impl Overrides {
     #[inline]
     pub(crate) fn have_changed(&self, py: Python<'_>) -> bool {
         let name: &Bound<'_, PyString> = names::dependency_overrides(py);
-        let now = self.attributes.bind(py).get_item(name);
-        let is_same = now.is_ok_and(|now| now.is_some_and(|now| now.is(&self.in_force)));
+        let attributes = self.attributes.bind(py);
+        let is_same = match self.position.find(attributes, name) {
+            Some(now) => now == self.in_force.as_ptr(),
+            None => attributes
+                .get_item(name)
+                .is_ok_and(|now| now.is_some_and(|now| now.is(&self.in_force))),
+        };
         let overrides = self.in_force.bind(py);
-        !is_same
-            || overrides.len() != self.pairs.len()
-            || overrides
+        if !is_same || overrides.len() != self.pairs.len() {
+            return true;
+        }
+        // Mostly there are none.
+        !self.pairs.is_empty()
+            && overrides
                 .iter()
                 .zip(&self.pairs)
                 .any(|((dependency, overriding), then)| {

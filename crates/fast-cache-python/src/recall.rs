@@ -18,8 +18,10 @@ use crate::visit::note_route;
 use fast_cache_core::exchange::{Decision, Outcome, Serve, begin, matters};
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::inputs::{Bearing, Inputs};
+use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Method, Request};
 use fast_cache_core::rules::request::Noted;
+use fast_cache_core::time::Timestamp;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_store::{Found, LocalStore};
 use pyo3::prelude::*;
@@ -36,12 +38,10 @@ pub(crate) enum Recalled<'py> {
     Nothing,
 }
 
-enum Glance {
-    Serve(usize, Found<Representation>, Serve, Py<PyDict>),
+enum Glance<'py> {
+    Serve(usize, Found<Representation>, Serve, Bound<'py, PyDict>),
     Pass,
     Nothing,
-    /// The route with this number is answered from the cache only if the scope does not tell who the client is.
-    Client(usize),
 }
 
 impl Installed {
@@ -52,47 +52,36 @@ impl Installed {
         application: &Application,
         scope: &Bound<'py, PyDict>,
         send: &Bound<'py, PyAny>,
+        now: Timestamp,
     ) -> PyResult<Recalled<'py>> {
         let py = scope.py();
-        let mut glance = self.glance(application, scope, None);
-        if let Glance::Client(index) = glance {
-            let cached = application.routes.get(index);
-            let cached = cached.and_then(|route| route.cached.as_ref());
-            if cached.is_none_or(|cached| is_told(scope, cached)) {
-                return Ok(Recalled::Nothing);
-            }
-            // That may have run Python code, so everything is looked at again.
-            glance = self.glance(application, scope, Some(index));
-        }
-        let (index, found, serve, path_params) = match glance {
+        let (index, found, serve, path_params) = match self.glance(application, scope, now) {
             Glance::Serve(index, found, serve, path_params) => (index, found, serve, path_params),
             Glance::Pass => return Ok(Recalled::Pass),
-            Glance::Nothing | Glance::Client(_) => return Ok(Recalled::Nothing),
+            Glance::Nothing => return Ok(Recalled::Nothing),
         };
         let (Some(route), Some(stored)) = (application.routes.get(index), found.entry.response())
         else {
             return Ok(Recalled::Nothing);
         };
         let (start, body) = messages(py, &self.status_lines, stored, serve)?;
-        note_route(scope, application, route, &self.host, || {
-            path_params.bind(py).copy()
-        })?;
+        note_route(scope, application, route, &self.host, || path_params.copy())?;
         RouteCounters::outcome(&route.counters, Outcome::Hit);
         send_both(send, &start, &body).map(Recalled::Answer)
     }
 
-    /// Looks at the request without running Python code.
+    /// Looks at the request without running Python code, save where the scope may tell who the client is.
     #[inline]
-    fn glance(
+    fn glance<'py>(
         &self,
         application: &Application,
-        scope: &Bound<'_, PyDict>,
-        client_unknown: Option<usize>,
-    ) -> Glance {
+        scope: &Bound<'py, PyDict>,
+        now: Timestamp,
+    ) -> Glance<'py> {
         let Some(mut recent) = application.recent.tables() else {
             return Glance::Nothing;
         };
-        // SAFETY: nothing below runs Python code or makes Python objects; what is borrowed ends with this function.
+        // SAFETY: nothing below runs Python code, save where it says so; what is borrowed ends with this function.
         let Some(target) = (unsafe { self.layout.target(scope) }) else {
             return Glance::Nothing;
         };
@@ -119,8 +108,18 @@ impl Installed {
         if route.distrusted.load(Ordering::Relaxed) {
             return Glance::Nothing;
         }
-        if (cached.raw || cached.strict) && client_unknown != Some(index) {
-            return Glance::Client(index);
+        let tells = cached.raw || cached.strict;
+        // Held to the end, for what follows may run Python code.
+        let _held = tells.then(|| target.owned(scope.py()));
+        if tells {
+            drop(recent);
+            if is_told(scope, cached) {
+                return Glance::Nothing;
+            }
+            let Some(again) = application.recent.tables() else {
+                return Glance::Nothing;
+            };
+            recent = again;
         }
         // SAFETY: as above.
         let Some(rest) = (unsafe { self.layout.rest(scope) }) else {
@@ -130,9 +129,9 @@ impl Installed {
             return Glance::Nothing;
         };
         let mut parts = place.parts();
-        if ![rest.scheme, rest.raw_path, rest.query]
-            .into_iter()
-            .all(|part| parts.is_next(part))
+        if !(parts.is_next(rest.scheme)
+            && parts.is_next(rest.raw_path)
+            && parts.is_next(rest.query))
         {
             return Glance::Nothing;
         }
@@ -174,13 +173,14 @@ impl Installed {
         if stored.is_none() {
             return Glance::Nothing;
         }
-        match lookup.decide(stored, fast_cache_core::reason::Reason::Absent, store.now()) {
-            Decision::Serve(serve) if serve.is_plain() => {
-                let path_params = hit.path_params.clone_ref(scope.py());
-                Glance::Serve(index, found, serve, path_params)
-            }
-            _ => Glance::Nothing,
+        let Decision::Serve(serve) = lookup.decide(stored, Reason::Absent, now) else {
+            return Glance::Nothing;
+        };
+        if !serve.is_plain() {
+            return Glance::Nothing;
         }
+        let path_params = hit.path_params.bind(scope.py()).clone();
+        Glance::Serve(index, found, serve, path_params)
     }
 }
 

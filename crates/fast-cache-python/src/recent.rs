@@ -85,15 +85,14 @@ impl Recent {
         let Some(mut tables) = self.tables() else {
             return;
         };
-        let target = target.map(str::as_bytes);
-        let hash = hash(target[1]);
+        let hash = hash(target[1].as_bytes());
         let number = tables.next_number;
         let place = &mut tables.ways[place_of(hash)];
         let same = |known: &Place<Way>| known.parts.are(target) && known.value.leads == leads;
         if place.as_ref().is_some_and(same) || !gives_way(place) {
             return;
         }
-        let Some(parts) = Parts::of(target) else {
+        let Some(parts) = Parts::of(target.map(str::as_bytes)) else {
             return;
         };
         *place = Some(Place {
@@ -154,10 +153,10 @@ impl Tables {
     /// The way of a method and a path.
     #[inline]
     pub(crate) fn way(&mut self, target: [&str; 3]) -> Option<Way> {
-        let target = target.map(str::as_bytes);
-        let hash = hash(target[1]);
+        let [method, path, root_path] = target;
+        let hash = hash(path.as_bytes());
         let place = self.ways[place_of(hash)].as_mut()?;
-        if place.value.hash != hash || !place.parts.are(target) {
+        if place.value.hash != hash || !place.parts.are([method, path, root_path]) {
             return None;
         }
         place.staying = STAYING;
@@ -217,9 +216,12 @@ impl Parts {
     }
 
     #[inline]
-    fn are(&self, parts: [&[u8]; 3]) -> bool {
+    fn are(&self, [method, path, root_path]: [&str; 3]) -> bool {
         let mut unread = Unread(&self.0);
-        parts.into_iter().all(|part| unread.is_next(part)) && unread.is_done()
+        unread.is_next(method.as_bytes())
+            && unread.is_next(path.as_bytes())
+            && unread.is_next(root_path.as_bytes())
+            && unread.is_done()
     }
 }
 

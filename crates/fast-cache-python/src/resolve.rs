@@ -8,6 +8,8 @@ use crate::recent::Leads;
 use crate::store::MemoryStore;
 use fast_cache_core::request::route_path;
 use fast_cache_core::route::Resolution;
+use fast_cache_core::time::Timestamp;
+use fast_cache_engine::clock::Clock;
 use parking_lot::RwLock;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -40,15 +42,25 @@ pub(crate) struct Taken<'a> {
 
 impl Installed {
     /// The analysed application; analysed now if it was not, or if its routes have changed since.
-    #[inline]
     pub(crate) fn application(
         &self,
         py: Python<'_>,
         scope: &Bound<'_, PyDict>,
     ) -> PyResult<Py<Application>> {
+        self.application_at(py, scope, self.store.get().now())
+    }
+
+    /// The same for one who knows the time.
+    #[inline]
+    pub(crate) fn application_at(
+        &self,
+        py: Python<'_>,
+        scope: &Bound<'_, PyDict>,
+        now: Timestamp,
+    ) -> PyResult<Py<Application>> {
         let current = self.current.read();
         match &*current {
-            Some(application) if !application.get().is_outdated(py, self.is_new_tick()) => {
+            Some(application) if !application.get().is_outdated(py, self.is_new_tick(now)) => {
                 Ok(application.clone_ref(py))
             }
             _ => {
@@ -60,10 +72,11 @@ impl Installed {
 
     /// Whether this is the first request since the clock last moved on: a good time to look thoroughly for changes.
     #[inline]
-    fn is_new_tick(&self) -> bool {
-        let Some(tick) = self.store.get().tick() else {
+    fn is_new_tick(&self, now: Timestamp) -> bool {
+        if matches!(self.store.get().clock.get().clock, Clock::Manual(_)) {
             return true;
-        };
+        }
+        let tick = now.micros();
         self.looked.load(Ordering::Relaxed) != tick && {
             self.looked.store(tick, Ordering::Relaxed);
             true

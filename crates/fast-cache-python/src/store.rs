@@ -69,11 +69,6 @@ impl MemoryStore {
         Arc::clone(self.counters.lock().entry(template.into()).or_default())
     }
 
-    /// A number that changes with the clock; a clock that stands still has none.
-    pub(crate) fn tick(&self) -> Option<i64> {
-        self.clock.get().clock.tick()
-    }
-
     /// A number that clients cannot know.
     #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
     pub(crate) fn seed(&self) -> u64 {

@@ -37,9 +37,9 @@ pub struct CookieInputs {
 pub enum Bearing {
     /// Not at all.
     None,
-    /// Its value joins in clear, or but for its case.
+    /// Its value joins, and tells nothing secret.
     Clear,
-    /// Its value joins in a way that does not tell it.
+    /// Its value joins, and may be a credential.
     Concealed,
 }
 
@@ -106,9 +106,10 @@ pub fn freely_varied(name: &[u8]) -> bool {
         25 => &[b"upgrade-insecure-requests"],
         _ => &[],
     };
+    // Hosts hand names over in lower case, so that the first comparison mostly tells.
     candidates
         .iter()
-        .any(|known| known[0] == first && name.eq_ignore_ascii_case(known))
+        .any(|known| known[0] == first && (name == *known || name.eq_ignore_ascii_case(known)))
 }
 
 /// Whether a query parameter of an endpoint with the raw request may be a credential, by its name: such values are not
@@ -223,7 +224,11 @@ pub(super) fn glob(pattern: &[u8], name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{freely_varied, glob};
+    use super::{Bearing, CookieInputs, HeaderInputs, Inputs, freely_varied, glob};
+    use crate::fields::Line;
+    use crate::key::{Identity, Key, Secret, build_key};
+    use crate::request::{Method, Request};
+    use crate::rules::request::Noted;
 
     #[test]
     fn globs() {
@@ -265,6 +270,65 @@ mod tests {
             "traceparent",
         ] {
             assert!(freely_varied(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_does_not_bear_on_the_key_leaves_it_as_it_is() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        let declared = Inputs {
+            headers: HeaderInputs {
+                named: names(&["accept-language", "authorization", "x-tenant"]),
+                ..HeaderInputs::default()
+            },
+            cookies: CookieInputs {
+                named: names(&["a"]),
+            },
+            ..Inputs::default()
+        };
+        let raw = Inputs {
+            headers: HeaderInputs {
+                others: true,
+                except: names(&["x-tenant"]),
+                ..HeaderInputs::default()
+            },
+            ..Inputs::default()
+        };
+        let key = |inputs: &Inputs, lines: &[Line<'_>]| -> Key {
+            let identity = Identity::of_route("", "GET", "", "/", inputs);
+            let request = Request {
+                method: Method::Get,
+                scheme: b"http",
+                path: "/",
+                raw_path: None,
+                root_path: "",
+                query: b"",
+                lines,
+            };
+            let host = Noted::from_lines(lines).host;
+            let secret = Secret::from_bytes(&[7; 48]);
+            build_key(&identity, inputs, &secret, &request, host, &mut Vec::new()).to_owned()
+        };
+        for inputs in [&Inputs::default(), &declared, &raw] {
+            for name in [
+                "host",
+                "Host",
+                "accept-language",
+                "Accept-Language",
+                "authorization",
+                "cookie",
+                "origin",
+                "user-agent",
+                "x-other",
+                "x-tenant",
+            ] {
+                let with = |value: &'static [u8]| key(inputs, &[Line::new(name.as_bytes(), value)]);
+                let bears = with(b"a=1") != with(b"a=2") || with(b"a=1") != key(inputs, &[]);
+                let bearing = inputs.bearing(name.as_bytes());
+                assert_eq!(bearing != Bearing::None, bears, "{inputs:?} {name}");
+                let clear = ["host", "Host", "accept-language", "origin"].contains(&name);
+                assert!(bearing != Bearing::Clear || clear, "{inputs:?} {name}");
+            }
         }
     }
 }

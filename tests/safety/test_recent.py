@@ -73,12 +73,24 @@ def varying() -> Any:
     return Starlette(routes=[Route("/items/{item:int}", cached(60)(item))])
 
 
+def following_the_response() -> Any:
+    async def item(request: Request) -> PlainTextResponse:
+        told = {
+            "cache-control": "max-age=60, stale-while-revalidate=60",
+            "last-modified": "Mon, 01 Jan 2024 00:00:00 GMT",
+        }
+        return PlainTextResponse(request.headers.get("authorization", ""), headers=told)
+
+    return Starlette(routes=[Route("/items/{item:int}", cached(CacheConfig(None))(item))])
+
+
 APPS: dict[str, Callable[[], Any]] = {
     "declared": declared,
     "key_in_query": with_a_key_in_the_query,
     "strict": strict,
     "raw": raw,
     "varying": varying,
+    "following_the_response": following_the_response,
 }
 
 
@@ -125,6 +137,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "no_cache": with_lines((b"cache-control", b"no-cache")),
     "no_store": with_lines((b"cache-control", b"no-store")),
     "range": with_lines((b"range", b"bytes=0-1")),
+    "range_if_same": with_lines((b"range", b"bytes=0-1"), (b"if-range", b'"a"')),
+    "unless_modified": with_lines((b"if-modified-since", b"Mon, 01 Jan 2024 00:00:00 GMT")),
+    "only_if_cached": with_lines((b"cache-control", b"only-if-cached")),
+    "young": with_lines((b"cache-control", b"max-age=0")),
+    "long_fresh": with_lines((b"cache-control", b"min-fresh=100")),
     "precondition": with_lines((b"if-match", b'"a"')),
     "condition": with_lines((b"if-none-match", b"*")),
     "certificate": {"extensions": {"tls": {"client_cert_name": "CN=ann"}}},

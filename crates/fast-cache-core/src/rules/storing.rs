@@ -41,10 +41,8 @@ pub fn may_store(
     if directives.no_cache && !policy.is_http() {
         return Err(Reason::NoCache);
     }
-    if lines
-        .iter()
-        .any(|line| line.is("set-cookie") || line.is("set-cookie2"))
-    {
+    // `Set-Cookie2` is none of this: no client has heeded it for long (RFC 6265 §1).
+    if lines.iter().any(|line| line.is("set-cookie")) {
         return Err(Reason::SetCookie);
     }
     let shared_with_credentials = policy.public || permits_sharing(directives, policy);

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from types import MethodType
 from typing import Any
 
@@ -10,7 +11,7 @@ from .controller import Controller
 from .exceptions import ConfigError
 from .routes import Analysis, Inputs, RouteRecord, inputs_with_overrides, overrides_of, overrides_token
 
-Row = tuple[str, str, frozenset[str] | None, object, object, str | None, "CachedSpec | None", "Sequence[DropSpec]"]
+Row = tuple[str, str, frozenset[str] | None, object, object, str | None, "CachedSpec | None", "tuple[DropSpec, ...]"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Settings:
 
 @dataclass(slots=True, eq=False)
 class CachedSpec:
-    """One `CacheConfig` with what its route can see; the core reads it attribute by attribute."""
+    """A `CacheConfig` with what a route can see; the core reads it attribute by attribute, once for all routes."""
 
     max_age: float | None
     stale_while_revalidate: float
@@ -87,14 +88,15 @@ class DropSpec:
 def rows(analysis: Analysis, settings: Settings) -> tuple[list[Row], tuple[RouteRecord, ...]]:
     """The rows in the order of the table, and the records that got a number, in the order of their numbers."""
     known = cached_endpoints(analysis)
+    specs = _Specs(settings)
     # Most routes have no config, and an analysis of ten thousand of them must stay cheap.
     plain: list[Row] = [
         (record.kind, record.path, record.methods, None, None, None, None, ())
         if record.cache is None and not record.drops
-        else _row(record, record.kind, settings, known)
+        else _row(record, record.kind, specs, known)
         for record in analysis.records
     ]
-    asked = [_row(record, "asked", settings, known) for record in analysis.asked]
+    asked = [_row(record, "asked", specs, known) for record in analysis.asked]
     numbered = (*(record for record in analysis.records if record.kind == "route"), *analysis.asked)
     return plain + asked, numbered
 
@@ -120,21 +122,52 @@ def _cached_records(analysis: Analysis) -> Iterator[RouteRecord]:
     return (record for record in (*analysis.records, *analysis.asked) if record.cache is not None)
 
 
-def _row(record: RouteRecord, kind: str, settings: Settings, known: Mapping[object, list[object]]) -> Row:
-    cached = None if record.cache is None else _cached(record, record.cache, settings)
-    drops = [_drop(config, known) for config in record.drops]
+def _row(record: RouteRecord, kind: str, specs: "_Specs", known: Mapping[object, list[object]]) -> Row:
+    cached = None if record.cache is None else specs.of(record, record.cache)
+    drops = tuple([_drop(config, known) for config in record.drops])
     return (kind, record.path, record.methods, record.endpoint, record.route, record.host, cached, drops)
 
 
-def _cached(record: RouteRecord, config: CacheConfig, settings: Settings) -> CachedSpec:
-    overrides = overrides_of(record)
-    inputs = inputs_with_overrides(record, overrides) if overrides else record.inputs
-    if inputs is None:
-        raise ConfigError(f"{record.path}: the inputs of a cached route are unknown")
+class _Specs:
+    """Makes a `CachedSpec` for each route; routes that differ in nothing that counts get the same one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._made: dict[object, CachedSpec] = {}
+
+    def of(self, record: RouteRecord, config: CacheConfig) -> CachedSpec:
+        overrides = overrides_of(record)
+        inputs = inputs_with_overrides(record, overrides) if overrides else record.inputs
+        if inputs is None:
+            raise ConfigError(f"{record.path}: the inputs of a cached route are unknown")
+        token = overrides_token(overrides) if overrides else ()
+        max_age = config.resolved_max_age(self._settings.controller.default_ttl)
+        # A `key_func` may be equal to another one, or without a hash.
+        key = (max_age, _fields_of(config), id(config.key_func), inputs, record.methods, token)
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = _cached(max_age, config, record.methods, inputs, token, self._settings)
+        return made
+
+
+_fields_of = attrgetter(
+    "stale_while_revalidate", "stale_if_error", "public", "etag", "strict_inputs", "tags", "vary_headers",
+    "vary_cookies", "query", "ignore_query",
+)  # fmt: skip
+
+
+def _cached(
+    max_age: float | None,
+    config: CacheConfig,
+    methods: frozenset[str] | None,
+    inputs: Inputs,
+    token: tuple[int, ...],
+    settings: Settings,
+) -> CachedSpec:
     controller = settings.controller
-    allowed = controller.cacheable_methods if record.methods is None else record.methods & controller.cacheable_methods
+    allowed = controller.cacheable_methods if methods is None else methods & controller.cacheable_methods
     return CachedSpec(
-        max_age=config.resolved_max_age(controller.default_ttl),
+        max_age=max_age,
         stale_while_revalidate=config.stale_while_revalidate,
         stale_if_error=config.stale_if_error,
         public=config.public,
@@ -152,7 +185,7 @@ def _cached(record: RouteRecord, config: CacheConfig, settings: Settings) -> Cac
         undeclared_headers=list(settings.undeclared_headers),
         key_func=config.key_func,
         hooked=settings.hooked or config.key_func is not None,
-        variant=".".join(map(str, overrides_token(overrides))),
+        variant=".".join(map(str, token)),
         **_visible(inputs),
     )
 
@@ -187,6 +220,8 @@ def _drop(config: CacheDropConfig, known: Mapping[object, list[object]]) -> Drop
 
 def unmatched_endpoints(analysis: Analysis) -> Sequence[str]:
     """Warnings about endpoints in `CacheDropConfig.methods` that no cached route has, and no warning has named yet."""
+    if not any(config.methods for record in (*analysis.records, *analysis.asked) for config in record.drops):
+        return []
     known = {*cached_endpoints(analysis), *map(endpoint_key, analysis.skipped)}
     return [
         f"{record.path}: CacheDropConfig.methods names {getattr(method, '__qualname__', method)!s}, "

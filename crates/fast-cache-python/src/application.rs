@@ -3,7 +3,7 @@
 use crate::drops::DropRule;
 use crate::overrides::Overrides;
 use crate::recent::Recent;
-use crate::specs::{CachedSpec, endpoint_label, read_cached};
+use crate::specs::{SpecReader, endpoint_label};
 use crate::store::MemoryStore;
 use crate::watch::Watched;
 use fast_cache_core::fields::Line;
@@ -16,7 +16,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedStr;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyList, PyString, PyTuple};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -112,14 +112,14 @@ impl Options {
 
 /// One row of the analysis: kind, template, methods, endpoint, route, host, cached, drops.
 type Row<'py> = (
-    String,
-    String,
+    Bound<'py, PyString>,
+    Bound<'py, PyString>,
     Option<Bound<'py, PyAny>>,
     Bound<'py, PyAny>,
     Bound<'py, PyAny>,
-    Option<String>,
+    Option<Bound<'py, PyString>>,
     Option<Bound<'py, PyAny>>,
-    Vec<Bound<'py, PyAny>>,
+    Bound<'py, PyTuple>,
 );
 
 /// The analysed application.
@@ -157,32 +157,37 @@ impl Application {
         root_path: Option<String>,
         options: Options,
     ) -> PyResult<Self> {
-        let labels = endpoint_labels(namespace, &rows);
-        let has_mounts = rows.iter().any(|row| row.0 == "opaque");
+        let (own_labels, labels) = endpoint_labels(namespace, &rows)?;
+        let mut has_mounts = false;
+        let mut specs = SpecReader::default();
+        let mut names = MethodNames::default();
         let uncounted = Arc::default();
         let mut table = TableBuilder::new();
         let mut routes = Vec::with_capacity(rows.len());
-        for (kind, template, methods, endpoint, route, host, cached, drops) in rows {
-            match kind.as_str() {
+        for (row, label) in rows.iter().zip(own_labels) {
+            let (kind, template, methods, endpoint, route, host, cached, drops) = row;
+            let template = template.to_str()?;
+            match kind.to_str()? {
                 "opaque" => {
-                    if table.opaque(&template).is_err() {
+                    has_mounts = true;
+                    if table.opaque(template).is_err() {
                         table.ask("");
                     }
                     continue;
                 }
                 "ask" => {
-                    table.ask(&template);
+                    table.ask(template);
                     continue;
                 }
                 // Behind an `ask`: only the framework finds it.
                 "asked" => {}
                 _ => {
-                    let methods = methods.map(|methods| texts(&methods)).transpose()?;
-                    let methods: Option<SmallVec<[&str; 4]>> = methods
-                        .as_ref()
-                        .map(|methods| methods.iter().map(|name| &**name).collect());
+                    let methods = match methods {
+                        Some(methods) => Some(names.texts(methods)?),
+                        None => None,
+                    };
                     let target = u32::try_from(routes.len()).unwrap_or(u32::MAX);
-                    match table.route(&template, methods.as_deref(), target) {
+                    match table.route(template, methods.as_deref(), target) {
                         Ok(()) => {}
                         // What the table cannot hold, the framework is asked for.
                         Err(PatternError::NoLeadingSlash) => {
@@ -190,30 +195,31 @@ impl Application {
                                 "{template}: a path must start with \"/\""
                             )));
                         }
-                        Err(_) => table.ask(&template),
+                        Err(_) => table.ask(template),
                     }
                 }
             }
-            let host = host.unwrap_or_default();
+            let host = host_of(host.as_ref())?;
             let cached = cached
-                .map(|spec| {
-                    read_cached(&spec.extract::<CachedSpec>()?, namespace, &host, &template)
-                })
+                .as_ref()
+                .zip(label)
+                .map(|(spec, label)| specs.cached(spec, namespace, host, template, label))
                 .transpose()?;
             let cached = cached.map(|cached| options.apply(cached));
             let drops = drops
-                .iter()
-                .map(|spec| DropRule::read(spec, store, &labels))
+                .iter_borrowed()
+                .map(|spec| DropRule::read(&spec, store, &labels))
                 .collect::<PyResult<Box<[_]>>>()?;
-            let some = |object: Bound<'_, PyAny>| (!object.is_none()).then(|| object.unbind());
+            let some =
+                |object: &Bound<'_, PyAny>| (!object.is_none()).then(|| object.clone().unbind());
             let counted = cached.is_some() || !drops.is_empty();
             routes.push(Route {
                 counters: if counted {
-                    store.get().counters_of(&template)
+                    store.get().counters_of(template)
                 } else {
                     Arc::clone(&uncounted)
                 },
-                parameters: parameter_names(store.py(), &template, counted),
+                parameters: parameter_names(store.py(), template, counted),
                 template: template.into(),
                 endpoint: some(endpoint),
                 scope_route: some(route),
@@ -323,9 +329,24 @@ impl Application {
     }
 }
 
-/// The texts in a collection.
-fn texts(collection: &Bound<'_, PyAny>) -> PyResult<SmallVec<[PyBackedStr; 4]>> {
-    collection.try_iter()?.map(|text| text?.extract()).collect()
+/// Reads sets of methods; a route often has the one before it has.
+#[derive(Default)]
+struct MethodNames<'py> {
+    set: Option<Bound<'py, PyAny>>,
+    names: SmallVec<[PyBackedStr; 4]>,
+}
+
+impl<'py> MethodNames<'py> {
+    fn texts(&mut self, set: &Bound<'py, PyAny>) -> PyResult<SmallVec<[&str; 4]>> {
+        if !self.set.as_ref().is_some_and(|before| before.is(set)) {
+            self.names = set
+                .try_iter()?
+                .map(|name| name?.extract())
+                .collect::<PyResult<_>>()?;
+            self.set = Some(set.clone());
+        }
+        Ok(self.names.iter().map(|name| &**name).collect())
+    }
 }
 
 /// The names of a template's parameters, interned; of a route that is never answered from here, none.
@@ -341,17 +362,31 @@ fn parameter_names(py: Python<'_>, template: &str, counted: bool) -> Box<[Py<PyS
         .collect()
 }
 
+fn host_of<'a>(host: Option<&'a Bound<'_, PyString>>) -> PyResult<&'a str> {
+    host.map_or(Ok(""), |host| host.to_str())
+}
+
 /// The labels by which the answers of each endpoint can be dropped, by the endpoint's address.
-fn endpoint_labels(namespace: &str, rows: &[Row<'_>]) -> HashMap<usize, Vec<Label>> {
-    let mut labels: HashMap<usize, Vec<Label>> = HashMap::new();
+type EndpointLabels = HashMap<usize, Vec<Label>>;
+
+/// The label of each row that is cached, and all of them by endpoint.
+fn endpoint_labels(
+    namespace: &str,
+    rows: &[Row<'_>],
+) -> PyResult<(Vec<Option<Label>>, EndpointLabels)> {
+    let mut by_endpoint = EndpointLabels::new();
+    let mut own = Vec::with_capacity(rows.len());
     for (_, template, _, endpoint, _, host, cached, _) in rows {
-        if cached.is_some() && !endpoint.is_none() {
-            let label = endpoint_label(namespace, host.as_deref().unwrap_or_default(), template);
-            labels
-                .entry(endpoint.as_ptr() as usize)
-                .or_default()
-                .push(label);
+        if cached.is_none() {
+            own.push(None);
+            continue;
+        }
+        let label = endpoint_label(namespace, host_of(host.as_ref())?, template.to_str()?);
+        own.push(Some(label));
+        if !endpoint.is_none() {
+            let same = by_endpoint.entry(endpoint.as_ptr() as usize);
+            same.or_default().push(label);
         }
     }
-    labels
+    Ok((own, by_endpoint))
 }

@@ -1,13 +1,15 @@
 //! What a `CacheConfig` came to, read from the Python side.
 
 use crate::application::Cached;
-use fast_cache_core::key::Identity;
+use fast_cache_core::key::{Identity, inputs::Inputs};
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
 use fast_cache_core::policy::{Canonical, HttpOptions, Lifetime, Policy, Statuses};
 use fast_cache_core::purge::Label;
-use fast_cache_core::route::parse_template;
+use fast_cache_core::route::{Template, parse_template};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 /// What a `CacheConfig` came to, as the Python side hands it over.
@@ -54,34 +56,94 @@ pub(crate) fn endpoint_label(namespace: &str, host: &str, template: &str) -> Lab
     Label::endpoint(Identity::of_endpoint(namespace, host, template).bytes())
 }
 
-/// The policy and the key of a cached route. `ValueError` where a value is impossible, naming the route.
-pub(crate) fn read_cached(
-    spec: &CachedSpec,
-    namespace: &str,
-    host: &str,
-    template: &str,
-) -> PyResult<Cached> {
+/// Reads specs, each once: many routes have the same.
+#[derive(Default)]
+pub(crate) struct SpecReader<'py> {
+    /// By address; the objects are kept alive, so that no other can have the same.
+    read: HashMap<usize, (Bound<'py, PyAny>, Read)>,
+}
+
+/// What a spec says of every route that has it.
+struct Read {
+    policy: Policy,
+    inputs: Inputs,
+    /// The methods that are answered from the cache, each beside the text that stands for it in identities.
+    methods: Vec<(Box<str>, String)>,
+    tags: Box<[Template]>,
+    key_func: Option<Py<PyAny>>,
+    hooked: bool,
+    strict: bool,
+    raw: bool,
+}
+
+impl<'py> SpecReader<'py> {
+    /// What the route with this template and label is to do. `ValueError` where a value is impossible, naming the route.
+    pub(crate) fn cached(
+        &mut self,
+        spec: &Bound<'py, PyAny>,
+        namespace: &str,
+        host: &str,
+        template: &str,
+        label: Label,
+    ) -> PyResult<Cached> {
+        let (_, read) = match self.read.entry(spec.as_ptr() as usize) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let read = Read::from_spec(spec.extract()?, template)?;
+                unknown.insert((spec.clone(), read))
+            }
+        };
+        let identity =
+            |method: &str| Identity::of_route(namespace, method, host, template, &read.inputs);
+        let methods = read.methods.iter();
+        Ok(Cached {
+            policy: read.policy.clone(),
+            inputs: read.inputs.clone(),
+            identities: methods
+                .map(|(method, text)| (method.clone(), identity(text)))
+                .collect(),
+            endpoint_label: label,
+            tags: read.tags.clone(),
+            key_func: read
+                .key_func
+                .as_ref()
+                .map(|function| function.clone_ref(spec.py())),
+            hooked: read.hooked,
+            strict: read.strict,
+            raw: read.raw,
+        })
+    }
+}
+
+impl Read {
+    fn from_spec(spec: CachedSpec, template: &str) -> PyResult<Self> {
+        let plan = key_plan(declared(&spec));
+        let tags = spec.tags.iter().map(|tag| {
+            parse_template(tag)
+                .map_err(|error| PyValueError::new_err(format!("{template}: tag {tag:?}: {error}")))
+        });
+        let methods = spec.methods.iter().map(|method| {
+            let method_and_variant = format!("{method} {}", spec.variant);
+            (method.as_str().into(), method_and_variant)
+        });
+        Ok(Self {
+            policy: policy(&spec, &plan, template)?,
+            methods: methods.collect(),
+            tags: tags.collect::<PyResult<_>>()?,
+            inputs: plan.inputs,
+            key_func: spec.key_func,
+            hooked: spec.hooked,
+            strict: spec.strict,
+            raw: spec.raw,
+        })
+    }
+}
+
+fn policy(spec: &CachedSpec, plan: &KeyPlan, template: &str) -> PyResult<Policy> {
     let seconds = |seconds: f64| {
         Duration::try_from_secs_f64(seconds)
             .map_err(|error| PyValueError::new_err(format!("{template}: {error}")))
     };
-    let plan = key_plan(declared(spec));
-    let KeyPlan {
-        inputs,
-        authorization,
-        cookies,
-    } = plan;
-    let identities = spec.methods.iter().map(|method| {
-        let method_and_variant = format!("{method} {}", spec.variant);
-        (
-            method.as_str().into(),
-            Identity::of_route(namespace, &method_and_variant, host, template, &inputs),
-        )
-    });
-    let tags = spec.tags.iter().map(|tag| {
-        parse_template(tag)
-            .map_err(|error| PyValueError::new_err(format!("{template}: tag {tag:?}: {error}")))
-    });
     let canonical = spec.canonical.iter().map(|(name, kind)| {
         let kind = match kind.as_str() {
             "uuid" => Canonical::Uuid,
@@ -93,7 +155,7 @@ pub(crate) fn read_cached(
         };
         (name.as_str().into(), kind)
     });
-    let policy = Policy {
+    Ok(Policy {
         lifetime: spec
             .max_age
             .map(seconds)
@@ -104,8 +166,8 @@ pub(crate) fn read_cached(
         public: spec.public,
         etag: spec.etag,
         client_directives: spec.client_directives,
-        authorization,
-        cookies,
+        authorization: plan.authorization,
+        cookies: plan.cookies,
         reads_body: spec.reads_body,
         statuses: spec
             .statuses
@@ -114,22 +176,6 @@ pub(crate) fn read_cached(
         max_body_size: spec.max_body_size,
         canonical: canonical.collect(),
         options: HttpOptions::default(),
-    };
-    let key_func = Python::attach(|py| {
-        spec.key_func
-            .as_ref()
-            .map(|function| function.clone_ref(py))
-    });
-    Ok(Cached {
-        policy,
-        identities: identities.collect(),
-        inputs,
-        endpoint_label: endpoint_label(namespace, host, template),
-        tags: tags.collect::<PyResult<_>>()?,
-        key_func,
-        hooked: spec.hooked,
-        strict: spec.strict,
-        raw: spec.raw,
     })
 }
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from . import chain, configs, template
 from . import framework as fw
 from .configs import NOTHING, ConfigReader, Configs, Rule
-from .inputs import as_raw, declared_inputs, raw_inputs, with_headers
+from .inputs import declared_inputs, raw_inputs, with_headers
 from .record import Analysis, Inputs, InsideMiddleware, RouteRecord, Watch
 from .walk import Found, Walk
 
@@ -80,13 +81,11 @@ class _Analyser:
         rules = self._rules(found)
         if own is NOTHING and not rules:
             return (_line(found, found.methods, NOTHING, None),)
-        lines = configs.split(found.methods, own, rules)
-        known = found.path + (found.host or "")
         made = []
-        for methods, mine in lines:
+        for methods, mine in configs.split(found.methods, own, rules):
             inputs: Inputs | None = None
             if mine.cache is not None or mine.drops:
-                configs.check(mine, _name(found), known)
+                configs.check(mine, partial(_name, found), found.path + (found.host or ""))
                 if mine.cache is not None and self._is_skipped(found):
                     mine = replace(mine, cache=None)
                 inputs = self._inputs(found)
@@ -97,6 +96,8 @@ class _Analyser:
 
     def _is_skipped(self, found: Found) -> bool:
         """Whether a hit would skip something of this route's own; says so, unless that is another cache of ours."""
+        if found.behind is None and not found.around:
+            return False
         unknown = [one.name for one in found.around if one.kind == "unknown"]
         if found.behind is not None:
             path, names = found.behind.mount or "/", found.behind.names
@@ -130,10 +131,8 @@ class _Analyser:
         if found.source is None:
             inputs = raw_inputs(found.path)
         else:
-            inputs = declared_inputs(found.source.dependant, found.path, raw=found.raw)
-        if self.is_raw:
-            inputs = as_raw(inputs)
-        has_cors = self.has_cors or any(one.kind == "cors" for one in found.around)
+            inputs = declared_inputs(found.source.dependant, found.path, raw=found.raw or self.is_raw)
+        has_cors = self.has_cors or (found.around and any(one.kind == "cors" for one in found.around))
         return with_headers(inputs, "origin") if has_cors else inputs
 
 

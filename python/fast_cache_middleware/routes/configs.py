@@ -2,7 +2,7 @@
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from fast_cache_middleware.rules import CacheRule, DropRule, marks_of
 
 from . import template
 
+AnyConfig = CacheConfig | CacheDropConfig
 Rule = CacheRule | DropRule
 
 
@@ -31,7 +32,7 @@ class ConfigReader:
     """Reads configs off routes; a factory is called once for all of them."""
 
     def __init__(self) -> None:
-        self._made: dict[int, tuple[object, CacheConfig | CacheDropConfig | None]] = {}
+        self._made: dict[int, tuple[object, AnyConfig | None]] = {}
 
     def read(self, endpoint: Any, dependant: Any) -> Configs:
         """The configs of one route: the last `CacheConfig` in FastAPI's order wins, then a mark; drops add up."""
@@ -41,7 +42,7 @@ class ConfigReader:
             return NOTHING
         cache: CacheConfig | None = None
         drops: dict[int, CacheDropConfig] = {}
-        for config in self._configs(inner):
+        for config in self._configs(inner, []):
             if isinstance(config, CacheConfig):
                 cache = config
             else:
@@ -52,20 +53,21 @@ class ConfigReader:
             drops.update((id(config), config) for config in marks.drops)
         return Configs(cache, tuple(drops.values())) if cache is not None or drops else NOTHING
 
-    def _configs(self, dependants: Iterable[Any]) -> Iterator[CacheConfig | CacheDropConfig]:
+    def _configs(self, dependants: Iterable[Any], found: list[AnyConfig]) -> list[AnyConfig]:
         for dependant in dependants:
             call = dependant.call
             if isinstance(call, (CacheConfig, CacheDropConfig)):
-                yield call
+                found.append(call)
             else:
                 if isinstance(call, (FunctionType, MethodType)) and "return" in call.__annotations__:
                     made = self._make(call)
                     if made is not None:
-                        yield made
+                        found.append(made)
                 if dependant.dependencies:
-                    yield from self._configs(dependant.dependencies)
+                    self._configs(dependant.dependencies, found)
+        return found
 
-    def _make(self, factory: Callable[[], Any]) -> CacheConfig | CacheDropConfig | None:
+    def _make(self, factory: Callable[[], Any]) -> AnyConfig | None:
         known = self._made.get(id(factory))
         if known is not None and known[0] is factory:
             return known[1]
@@ -74,18 +76,21 @@ class ConfigReader:
         return made
 
 
-def check(configs: Configs, route: str, path: str) -> None:
-    """Raise `ConfigError` where a template of a config names a path parameter that the route does not have."""
-    known = template.parameters(path)
+def check(configs: Configs, name: Callable[[], str], path: str) -> None:
+    """Raise `ConfigError` where a template of a config names a path parameter that the route does not have; `name` is
+    what to call the route then."""
     for config in (configs.cache, *configs.drops):
-        if config is None or config.parameter_names <= known.keys():
+        if config is None or not config.parameter_names:
+            continue
+        known = template.parameters(path)
+        if config.parameter_names <= known.keys():
             continue
         unknown = min(config.parameter_names - known.keys())
         kind = "CacheConfig" if isinstance(config, CacheConfig) else "CacheDropConfig"
         in_tags = any(unknown in template.parameters(tag) for tag in config.tags)
         has = ", ".join(map(repr, known)) or "none"
         raise ConfigError(
-            f"{route}: {kind}.{'tags' if in_tags else 'paths'} names {unknown!r}, "
+            f"{name()}: {kind}.{'tags' if in_tags else 'paths'} names {unknown!r}, "
             f"which is not a path parameter of this route (it has {has})"
         )
 
@@ -127,7 +132,7 @@ def _with_rules(method: str, own: Configs, rules: Sequence[Rule]) -> Configs:
     return Configs(cache, tuple(drops.values()))
 
 
-def _made_by(factory: Callable[[], Any]) -> CacheConfig | CacheDropConfig | None:
+def _made_by(factory: Callable[[], Any]) -> AnyConfig | None:
     wanted = _returned(factory)
     if wanted is None or inspect.signature(factory).parameters:
         return None

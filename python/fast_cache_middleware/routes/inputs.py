@@ -2,6 +2,7 @@
 
 import functools
 import types
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -71,18 +72,23 @@ def united(first: Inputs, second: Inputs) -> Inputs:
 
 def declared_inputs(dependant: Any, path: str, *, raw: bool = False) -> Inputs:
     """The inputs of a route of FastAPI with the full template `path`."""
-    reader = _Reader(path)
+    reader = _Reader(path, raw)
     reader.read(dependant)
-    inputs = reader.result()
-    return as_raw(inputs) if raw else inputs
+    return reader.result()
+
+
+@functools.lru_cache(maxsize=1024)
+def _inputs(*fields: Any) -> Inputs:
+    """`Inputs`, made once: many routes see the same."""
+    return Inputs(*fields)
 
 
 class _Reader:
-    def __init__(self, path: str) -> None:
-        self.raw = self.reads_body = self.authorization = False
+    def __init__(self, path: str, raw: bool) -> None:
+        self.raw, self.reads_body, self.authorization = raw, False, False
         self.whole: set[str] = set()
-        self.names: dict[str, dict[str, None]] = {place: {} for place in ("query", "header", "cookie")}
-        self.secrets: dict[str, dict[str, None]] = {place: {} for place in ("query", "header", "cookie")}
+        self.names: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        self.secrets: defaultdict[str, dict[str, None]] = defaultdict(dict)
         self.canonical: dict[str, FoldedType] = dict(_from_convertors(path))
 
     def read(self, dependant: Any) -> None:
@@ -93,7 +99,7 @@ class _Reader:
         while pending:
             current = pending.pop()
             call = current.call
-            if _is_config(call) or (fw.SecurityBase is not None and self._scheme(call)):
+            if type(call) is not types.FunctionType and (_is_config(call) or self._scheme(call)):
                 continue
             pending += current.dependencies
             if (current.request_param_name or current.http_connection_param_name) and not _is_ours(call):
@@ -112,7 +118,7 @@ class _Reader:
                     self.canonical[field.alias] = folded
 
     def _scheme(self, call: Any) -> bool:
-        if not isinstance(call, fw.SecurityBase):
+        if fw.SecurityBase is None or not isinstance(call, fw.SecurityBase):
             return False
         place = _security_calls().get(type(call).__call__)
         if place is None:
@@ -162,18 +168,21 @@ class _Reader:
 
     def result(self) -> Inputs:
         names, secrets, raw = self.names, self.secrets, self.raw
-        return Inputs(
-            raw=raw,
-            query=None if raw or "query" in self.whole else tuple(names["query"]),
-            headers=tuple(names["header"]),
-            all_headers=raw or "header" in self.whole,
-            cookies=None if raw or "cookie" in self.whole else tuple(names["cookie"]),
-            authorization=self.authorization,
-            secret_headers=tuple(secrets["header"]),
-            secret_query=tuple(secrets["query"]),
-            secret_cookies=tuple(secrets["cookie"]),
-            reads_body=self.reads_body,
-            canonical=tuple(self.canonical.items()),
+        canonical = tuple(self.canonical.items())
+        if not (names or secrets or raw or self.whole):
+            return _inputs(False, (), (), False, (), self.authorization, (), (), (), self.reads_body, canonical)
+        return _inputs(
+            raw,
+            None if raw or "query" in self.whole else tuple(names["query"]),
+            tuple(names["header"]),
+            raw or "header" in self.whole,
+            None if raw or "cookie" in self.whole else tuple(names["cookie"]),
+            self.authorization,
+            tuple(secrets["header"]),
+            tuple(secrets["query"]),
+            tuple(secrets["cookie"]),
+            self.reads_body,
+            canonical,
         )
 
 
@@ -182,6 +191,8 @@ def _merged(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _from_convertors(path: str) -> tuple[tuple[str, FoldedType], ...]:
+    if ":" not in path:
+        return ()
     parameters = template.parameters(path).items()
     return tuple((name, _CONVERTOR_FOLDED[kind]) for name, kind in parameters if kind in _CONVERTOR_FOLDED)
 

@@ -9,6 +9,7 @@ from . import template
 from .record import InsideMiddleware, RouteKind
 
 _HANDLING: Final = ("get_route_handler", "handle")
+_OWN: Final = ("matches", *_HANDLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Walk:
         self.unread: list[tuple[str, Any]] = []
         """The mounted applications and routers that route in their own way, with their prefix."""
         self._open: set[int] = set()
+        self._methods: dict[frozenset[str], frozenset[str]] = {}
         self._root = root
         router = root.router if isinstance(root, fw.Starlette) else root
         self._note_overrider(root)
@@ -101,18 +103,19 @@ class Walk:
 
     def _api_route(self, route: Any, source: Any, at: _Place, effective: Any) -> None:
         app = _app_of(source, route)
-        usual = middlewares.is_handler(app)
-        raw = at.raw or not (usual and fw.inherits(route, fw.APIRoute, *_HANDLING))
-        methods = frozenset(source.methods) if source.methods else None
-        chain = (*at.chain, id(source))
+        usual, endpoint = middlewares.is_handler(app), source.endpoint
+        # As nearly every route is, and then there is no need to ask twice.
+        as_made = type(route) is fw.APIRoute and fw.inherits(route, fw.APIRoute, *_OWN)
+        raw = at.raw or not (usual and (as_made or fw.inherits(route, fw.APIRoute, *_HANDLING)))
         found = Found(
-            "route", at.prefix + source.path, methods, source.endpoint, route, at.host, chain, source, effective, raw,
-            at.hidden, at.behind, () if usual else middlewares.around(app, source.endpoint),
+            "route", at.prefix + source.path, self._methods_of(source), endpoint, route, at.host,
+            (*at.chain, id(source)), source, effective, raw, at.hidden, at.behind,
+            () if usual else middlewares.around(app, endpoint),
         )  # fmt: skip
-        self._add_route(found, source, _inherits_matches(route, fw.APIRoute), at)
+        self._add_route(found, source, as_made or _inherits_matches(route, fw.APIRoute), at)
 
     def _plain_route(self, route: Any, at: _Place, identity: int, effective: Any) -> None:
-        methods = frozenset(route.methods) if route.methods else None
+        methods = self._methods_of(route)
         chain, in_scope = (*at.chain, identity), at.route_in_scope(route)
         usual = middlewares.is_handler(route.app)
         found = Found(
@@ -120,6 +123,14 @@ class Walk:
             at.hidden, at.behind, () if usual else middlewares.around(route.app, route.endpoint),
         )  # fmt: skip
         self._add_route(found, route, _inherits_matches(route, fw.Route), at)
+
+    def _methods_of(self, source: Any) -> frozenset[str] | None:
+        """The methods of a route; the same object for all that have the same."""
+        methods = source.methods
+        if not methods:
+            return None
+        methods = frozenset(methods)
+        return self._methods.setdefault(methods, methods)
 
     def _add_route(self, found: Found, source: Any, honest: bool, at: _Place) -> None:
         path, convertors = source.path, source.param_convertors

@@ -81,6 +81,12 @@ impl Fetch {
         self.forward.reason
     }
 
+    /// Whether the application is asked to confirm what was found. A `304` is then the answer to a question that the
+    /// client did not ask, and never for its eyes.
+    pub fn validates(&self) -> bool {
+        self.forward.validates
+    }
+
     /// Judges the head of the response. `held` is what was found before the application was asked; `is_current` tells
     /// whether it is still to be found, and is asked only where that matters.
     pub fn on_response<R>(

@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::rules::freshness::{Arrival, freshness};
 use crate::rules::governing::{Governing, governing};
 use crate::rules::storing::{is_of_use, may_store};
-use crate::rules::validation::head_matches;
+use crate::rules::validation::{Agreement, agreement};
 use crate::rules::varying::varying_names;
 use crate::stored::{Stored, Traits};
 use crate::time::Timestamp;
@@ -47,11 +47,16 @@ impl Freshening {
         self.birth
     }
 
-    /// Whether the answer to `HEAD` is that of the stored response; if not, what is stored is outdated
+    /// What the answer to `HEAD` tells of the stored response
     /// ([RFC 9111 §4.3.5](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.5)). `stored` and `update` are the lines of
     /// either.
-    pub fn agrees<R>(&self, held: &Stored<R>, stored: &[Line<'_>], update: &[Line<'_>]) -> bool {
-        !self.forward.head || head_matches(stored, held.body_length, update)
+    pub fn agreement<R>(
+        &self,
+        held: &Stored<R>,
+        stored: &[Line<'_>],
+        update: &[Line<'_>],
+    ) -> Agreement {
+        agreement(stored, held.body_length, update)
     }
 
     /// The stored response, confirmed. `update` are the lines of the confirmation, `merged` those that

@@ -44,27 +44,41 @@ pub fn replaced(name: &[u8]) -> bool {
         .any(|known| Line::new(name, b"").is(known))
 }
 
-/// Whether a response to `HEAD` with these lines is that of the stored `GET` with those
-/// ([RFC 9111 §4.3.5](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.5)): validators and length that both have are
-/// the same.
-pub fn head_matches(stored: &[Line<'_>], body_length: u64, head: &[Line<'_>]) -> bool {
+/// What a response to `HEAD` tells of the stored response to `GET`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// It is still good: they have a validator in common, and nothing in them differs.
+    Confirmed,
+    /// Nothing: without a validator, a body of the same length may be another.
+    Nothing,
+    /// It is good no longer: a validator or the length differs.
+    Outdated,
+}
+
+/// What a response to `HEAD` with the lines `head` tells of the stored response with the lines `stored`
+/// ([RFC 9111 §4.3.5](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.5)).
+pub fn agreement(stored: &[Line<'_>], body_length: u64, head: &[Line<'_>]) -> Agreement {
     let same = |name: &str| match (values(stored, name).next(), values(head, name).next()) {
-        (Some(stored), Some(head)) => stored.trim_ascii() == head.trim_ascii(),
-        _ => true,
+        (Some(stored), Some(head)) => Some(stored.trim_ascii() == head.trim_ascii()),
+        _ => None,
     };
-    let length = values(head, "content-length").next();
-    let same_length = length.is_none_or(|length| {
-        std::str::from_utf8(length.trim_ascii())
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-            == Some(body_length)
+    let length = values(head, "content-length").next().map(|length| {
+        let digits = std::str::from_utf8(length.trim_ascii()).ok();
+        digits.and_then(|digits| digits.parse::<u64>().ok()) == Some(body_length)
     });
-    same("etag") && same("last-modified") && same_length
+    let (etag, modified) = (same("etag"), same("last-modified"));
+    if [etag, modified, length].contains(&Some(false)) {
+        Agreement::Outdated
+    } else if etag.or(modified).is_some() {
+        Agreement::Confirmed
+    } else {
+        Agreement::Nothing
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Validators, head_matches, replaced};
+    use super::{Agreement, Validators, agreement, replaced};
     use crate::fields::Line;
 
     #[test]
@@ -97,11 +111,14 @@ mod tests {
         let stored = [Line::new(b"etag", b"\"a\"")];
         let etag = |tag: &'static [u8]| [Line::new(b"etag", tag)];
         let length = |length: &'static [u8]| [Line::new(b"content-length", length)];
-        assert!(head_matches(&stored, 3, &[]));
-        assert!(head_matches(&stored, 3, &etag(b"\"a\"")));
-        assert!(!head_matches(&stored, 3, &etag(b"\"b\"")));
-        assert!(head_matches(&stored, 3, &length(b"3")));
-        assert!(!head_matches(&stored, 3, &length(b"4")));
-        assert!(!head_matches(&stored, 3, &length(b"-1")));
+        let both = [etag(b"\"a\"")[0], length(b"3")[0]];
+        assert_eq!(agreement(&stored, 3, &both), Agreement::Confirmed);
+        assert_eq!(agreement(&stored, 3, &etag(b"\"b\"")), Agreement::Outdated);
+        assert_eq!(agreement(&stored, 3, &[]), Agreement::Nothing);
+        assert_eq!(agreement(&stored, 3, &length(b"3")), Agreement::Nothing);
+        for other in [&b"4"[..], b"-1", b""] {
+            let other = [etag(b"\"a\"")[0], Line::new(b"content-length", other)];
+            assert_eq!(agreement(&stored, 3, &other), Agreement::Outdated);
+        }
     }
 }

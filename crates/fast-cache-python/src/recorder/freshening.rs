@@ -10,6 +10,7 @@ use fast_cache_core::fields::values;
 use fast_cache_core::key::Key;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::freshening::{Source, freshened};
+use fast_cache_core::rules::validation::Agreement;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::commit::{Commit, commit};
 use pyo3::prelude::*;
@@ -30,8 +31,11 @@ impl Errand {
         let held = self.held.as_ref()?;
         let (old, cached) = (held.stored()?, self.cached()?);
         let birth = freshening.birth();
-        let (weight, Freshened { stored, kept }) =
-            self.merge(py, freshening, old, update, cached).ok()?;
+        let Ok((weight, Freshened { stored, kept })) =
+            self.merge(py, freshening, old, update, cached)
+        else {
+            return self.as_it_was(py, Reason::StoreFailed);
+        };
         let said = refused.map_or_else(|| kept.as_ref().map(drop).map_err(|why| *why), Err);
         let messages = self.answer_with(py, &stored, Came::Confirmed(said)).ok()?;
         if refused.is_none() {
@@ -46,6 +50,18 @@ impl Errand {
         Some(messages)
     }
 
+    /// The messages of the answer with what is stored as it was: the application has confirmed it, but not in a way that
+    /// can be taken over.
+    pub(super) fn as_it_was(
+        &self,
+        py: Python<'_>,
+        reason: Reason,
+    ) -> Option<(Py<PyDict>, Py<PyDict>)> {
+        let stored = self.held.as_ref()?.stored()?;
+        self.answer_with(py, stored, Came::Confirmed(Err(reason)))
+            .ok()
+    }
+
     /// Changes what is stored as the answer to `HEAD` says, or removes it where it is outdated.
     pub(super) fn update_from_head(
         &self,
@@ -57,9 +73,13 @@ impl Errand {
         let held = self.held.as_ref()?;
         let (old, cached) = (held.stored()?, self.cached()?);
         let lines = HeaderLines::from_snapshot(old.representation.lines.bind(py));
-        if !freshening.agrees(old, &lines.lines(), &update.lines()) {
-            self.forget(held);
-            return Some(Reason::Outdated);
+        match freshening.agreement(old, &lines.lines(), &update.lines()) {
+            Agreement::Confirmed => {}
+            Agreement::Nothing => return None,
+            Agreement::Outdated => {
+                self.forget(held);
+                return Some(Reason::Outdated);
+            }
         }
         let birth = freshening.birth();
         let (weight, Freshened { stored, kept }) =

@@ -29,13 +29,14 @@ pub(super) enum Judgement {
 }
 
 impl Errand {
-    /// Judges the head of the response.
+    /// Judges the head of the response. With `refused`, nothing of it is kept.
     pub(super) fn judge(
         &self,
         py: Python<'_>,
         message: &Bound<'_, PyDict>,
         fetch: Fetch,
         key: Key,
+        refused: Option<Reason>,
     ) -> Judgement {
         let Some(cached) = &self.application.get().routes[self.route].cached else {
             return Judgement::Pass(Reason::Method);
@@ -47,14 +48,19 @@ impl Errand {
             None => Some(HeaderLines::from_snapshot(&PyTuple::empty(py))),
         };
         let (Some(status), Some(headers)) = (status, headers) else {
-            return Judgement::Pass(Reason::MalformedResponse);
+            let confirms = status == Some(304) && fetch.validates();
+            let as_it_was = || self.as_it_was(py, Reason::MalformedResponse);
+            return confirms.then(as_it_was).flatten().map_or(
+                Judgement::Pass(Reason::MalformedResponse),
+                |(start, body)| Judgement::Instead(start, body),
+            );
         };
         let lines = headers.lines();
         let head = Head {
             status,
             lines: &lines,
         };
-        let allowed = self.is_as_predicted(py, message);
+        let allowed = refused.map_or_else(|| self.is_as_predicted(py, message), Err);
         let held = self.held.as_ref();
         let judged = fetch.on_response(
             &head,

@@ -42,6 +42,8 @@ use smallvec::SmallVec;
 pub(crate) struct Recorder {
     errand: Errand,
     state: State,
+    /// Why nothing is to be kept, for what the application has learned before it answered.
+    refused: Option<Reason>,
     pub(crate) finished: Option<Finished>,
 }
 
@@ -51,6 +53,7 @@ impl Recorder {
         Self {
             errand,
             state: State::Waiting(Some((fetch, key))),
+            refused: None,
             finished: None,
         }
     }
@@ -60,6 +63,7 @@ impl Recorder {
         Self {
             errand,
             state: State::Waiting(None),
+            refused: None,
             finished: None,
         }
     }
@@ -67,11 +71,14 @@ impl Recorder {
     /// Keeps nothing from now on, for what the application has learned.
     fn refuse(&mut self, reason: Reason) {
         match &mut self.state {
-            State::Waiting(fetch) => {
-                if fetch.take().is_some() {
-                    (self.errand.reason, self.errand.outcome) = (reason, Outcome::Bypass);
-                }
+            State::Waiting(Some(_)) if self.refused.is_none() => {
+                self.refused = Some(reason);
+                self.errand
+                    .counters()
+                    .became(self.errand.outcome, Outcome::Bypass);
+                (self.errand.reason, self.errand.outcome) = (reason, Outcome::Bypass);
             }
+            State::Waiting(_) => {}
             State::Recording(progress) => progress.refused = Some(reason),
             State::Ended(_) | State::Passing | State::Answered => {}
         }
@@ -190,7 +197,9 @@ impl Recorder {
 
     fn on_start(&mut self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Outgoing {
         let judgement = match std::mem::replace(&mut self.state, State::Passing) {
-            State::Waiting(Some((fetch, key))) => self.errand.judge(py, message, fetch, key),
+            State::Waiting(Some((fetch, key))) => {
+                self.errand.judge(py, message, fetch, key, self.refused)
+            }
             State::Waiting(None) => Judgement::Pass(self.errand.reason),
             // A second start: nobody can tell which of them counts.
             recording => {

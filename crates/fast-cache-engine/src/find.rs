@@ -61,15 +61,15 @@ pub fn find_selecting<R>(
 /// ([`No-Vary-Search`](fast_cache_core::fields::no_vary_search)), where [`find`] found none.
 pub fn find_by_search<R>(
     store: &(impl LocalStore<R> + ?Sized),
-    searched: &Searched<'_>,
+    asked: &Searched<'_>,
     selecting: Selecting<'_>,
 ) -> Option<Found<R>> {
-    let rules = store.get(searched.rules_key().borrow())?;
+    let rules = store.get(asked.rules_key().borrow())?;
     let Content::Searches(searches) = rules.entry.content() else {
         return None;
     };
     searches.rules.iter().find_map(|rule| {
-        let key = searched.key(rule);
-        find(store, key.borrow(), searched.secret, selecting).found
+        let key = asked.key(rule);
+        find(store, key.borrow(), asked.secret, selecting).found
     })
 }

@@ -123,6 +123,10 @@ type Row<'py> = (
 );
 
 /// The analysed application.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "independent facts of one application"
+)]
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct Application {
     pub(crate) table: Table,

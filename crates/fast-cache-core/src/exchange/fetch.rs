@@ -87,23 +87,22 @@ impl Fetch {
         self.forward.validates
     }
 
-    /// Judges the head of the response. `held` is what was found before the application was asked; `is_current` tells
+    /// Judges the head of the response. `found` is what was found before the application was asked; `is_current` tells
     /// whether it is still to be found, and is asked only where that matters.
     pub fn on_response<R>(
         self,
         head: &Head<'_>,
         policy: &Policy,
         inputs: &Inputs,
-        held: Option<&Stored<R>>,
+        found: Option<&Stored<R>>,
         is_current: impl FnOnce() -> bool,
         now: Timestamp,
     ) -> Judged {
-        let held = held.filter(|_| self.forward.has_stored);
-        if let Some(held) = held {
+        if let Some(stored) = found.filter(|_| self.forward.has_stored) {
             if head.status == 304 && self.forward.validates {
                 return Judged::Freshen(Freshening::new(self.birth, self.forward, now));
             }
-            if is_failure(head.status) && self.may_stand_in(held, now) && is_current() {
+            if is_failure(head.status) && self.may_stand_in(stored, now) && is_current() {
                 return Judged::StandIn;
             }
             if self.forward.head && head.status == 200 {
@@ -117,12 +116,12 @@ impl Fetch {
     /// Whether what was found may answer instead of the application, which has failed
     /// ([RFC 5861 §4](https://www.rfc-editor.org/rfc/rfc5861#section-4)). That it is still to be found is for the host to
     /// see to.
-    pub fn may_stand_in<R>(&self, held: &Stored<R>, now: Timestamp) -> bool {
+    pub fn may_stand_in<R>(&self, found: &Stored<R>, now: Timestamp) -> bool {
         self.forward.has_stored
-            && !held.traits.must_revalidate
-            && !held.traits.always_validate
-            && !held.stale_if_error.is_zero()
-            && remaining(held, now).stale_for <= held.stale_if_error
+            && !found.traits.must_revalidate
+            && !found.traits.always_validate
+            && !found.stale_if_error.is_zero()
+            && remaining(found, now).stale_for <= found.stale_if_error
     }
 
     fn record(

@@ -24,10 +24,10 @@ pub fn freshened(stored: &[Line<'_>], update: &[Line<'_>]) -> Vec<Source> {
     let kept = KeptFields::of(update);
     let updates = |line: &&Line<'_>| kept.keeps(line.name) && !describes_body(line.name);
     let same = |left: &Line<'_>, right: &Line<'_>| left.name.eq_ignore_ascii_case(right.name);
-    let updated = |line: &Line<'_>| update.iter().filter(updates).any(|other| same(other, line));
+    let is_renewed = |line: &Line<'_>| update.iter().filter(updates).any(|other| same(other, line));
     let mut sources = Vec::with_capacity(stored.len() + update.len());
     for (index, line) in stored.iter().enumerate() {
-        if updated(line) {
+        if is_renewed(line) {
             let is_first = !stored[..index].iter().any(|other| same(other, line));
             if is_first {
                 let lines = update

@@ -116,9 +116,8 @@ fn explicit_lifetime(arrival: &Arrival<'_>) -> Option<u32> {
     let mut expires = values(arrival.lines, "expires");
     let value = expires.next()?;
     let now = arrival.received;
-    let expires = match (date::parse(value, now), expires.next()) {
-        (Some(expires), None) => expires,
-        _ => return Some(0),
+    let (Some(expires), None) = (date::parse(value, now), expires.next()) else {
+        return Some(0);
     };
     let lifetime = expires.since(stated_date(arrival).unwrap_or(now));
     Some(u32::try_from(lifetime.as_secs()).unwrap_or(i32::MAX as u32))

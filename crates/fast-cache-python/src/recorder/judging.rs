@@ -1,6 +1,6 @@
 //! The head of a response: whether it may be kept, and under which labels.
 
-use super::{Errand, InProgress, item};
+use super::{Errand, Held, InProgress, item};
 use crate::application::Cached;
 use crate::client::{has_session, is_handling_exception};
 use crate::lines::HeaderLines;
@@ -61,13 +61,13 @@ impl Errand {
             lines: &lines,
         };
         let allowed = refused.map_or_else(|| self.is_as_predicted(py, message), Err);
-        let held = self.held.as_ref();
+        let found = self.held.as_ref();
         let judged = fetch.on_response(
             &head,
             &cached.policy,
             &cached.inputs,
-            held.and_then(|held| held.stored()),
-            || held.is_some_and(|held| self.is_current(held)),
+            found.and_then(Held::stored),
+            || found.is_some_and(|found| self.is_current(found)),
             self.store.get().now(),
         );
         let record = match judged {

@@ -78,9 +78,8 @@ impl Recorder {
                     .became(self.errand.outcome, Outcome::Bypass);
                 (self.errand.reason, self.errand.outcome) = (reason, Outcome::Bypass);
             }
-            State::Waiting(_) => {}
             State::Recording(progress) => progress.refused = Some(reason),
-            State::Ended(_) | State::Passing | State::Answered => {}
+            State::Waiting(_) | State::Ended(_) | State::Passing | State::Answered => {}
         }
     }
 

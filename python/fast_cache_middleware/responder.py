@@ -82,8 +82,14 @@ class Responder:
             else:
                 await self._app(exchange.scope, receive, record)
         except Exception:
-            await _release(recorder, sender)
-            raise
+            instead = recorder.stand_in()
+            if instead is None:
+                await _release(recorder, sender)
+                raise
+            logger.exception("the application failed; a stale answer was sent instead")
+            for outgoing in instead:
+                await sender(outgoing)
+            return
         whole = recorder.complete()
         if whole is not None:
             await self._keep(exchange, whole, request)

@@ -2,9 +2,9 @@
 
 use super::Exchange;
 use crate::lines::HeaderLines;
-use crate::recorder::{Errand, Recorder};
+use crate::recorder::{Errand, Held, Recorder};
 use crate::scope::{Details, Target};
-use crate::strict;
+use crate::{strict, validation};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::route_path;
@@ -40,6 +40,16 @@ impl Exchange {
             let headers = HeaderLines::from_snapshot(errand.headers.bind(py));
             strict::hide(py, &mut errand, cached, &headers.lines())?;
             progress.inner_scope = Some(errand.scope.clone_ref(py));
+        }
+        // What a custom storage keeps is not in the store, and cannot be changed there.
+        if let Some(entry) = progress.held.take().filter(|_| !hand_out) {
+            if let Some(stored) = entry.response().filter(|_| forward.validates) {
+                validation::ask(py, &mut errand, stored)?;
+                progress.inner_scope = Some(errand.scope.clone_ref(py));
+            }
+            let method = Target::read(self.asked.scope.bind(py));
+            let head = method.is_some_and(|target| target.method() == Some("HEAD"));
+            errand.held = Some(Held { entry, head });
         }
         Ok(Recorder::storing(errand, forward.fetch(birth), key))
     }

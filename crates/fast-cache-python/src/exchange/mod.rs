@@ -5,12 +5,14 @@
 //! | file | what |
 //! |---|---|
 //! | `keys` | the keys of a request |
+//! | `deciding` | the answer, or that the application is to be asked |
 //! | `found` | what a store, a storage or a hook has found |
 //! | `forward` | what asks the application |
 //! | `recorder` | records an application's answer for Python |
 //! | `answer` | a whole answer that is to be kept |
 
 mod answer;
+mod deciding;
 mod forward;
 mod found;
 mod keys;
@@ -19,24 +21,23 @@ mod recorder;
 pub(crate) use answer::Answer;
 pub(crate) use recorder::ExchangeRecorder;
 
-use crate::answer::{StatusLines, messages};
+use crate::answer::StatusLines;
 use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
 use crate::client::note;
 use crate::drops::DroppingSend;
-use crate::layout::{Came, gateway_timeout, laid_out};
 use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
+use crate::representation::Representation;
 use crate::resolve::Installed;
 use crate::scope::{Details, Target};
 use crate::store::MemoryStore;
-use crate::visit::note_route;
-use fast_cache_core::exchange::{Decision, Forward, Lookup, Outcome, Serve, begin};
+use fast_cache_core::exchange::{Forward, Lookup, begin};
 use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::find::find;
-use fast_cache_store::LocalStore;
+use fast_cache_store::Entry;
 use found::FoundResponse;
 use parking_lot::Mutex;
 use pyo3::exceptions::PyRuntimeError;
@@ -74,6 +75,8 @@ struct Progress {
     variant: Option<Key>,
     found: Option<FoundResponse>,
     forward: Option<(Forward, u64)>,
+    /// What was found in the memory store, where it may take part in the application's answer.
+    held: Option<Arc<Entry<Representation>>>,
     /// What the application is to see, where that is not the request's own scope.
     inner_scope: Option<Py<PyDict>>,
 }
@@ -309,70 +312,8 @@ impl Exchange {
 
     /// Decides: an awaitable that sends the answer, or `None` where the application is to be asked.
     fn decide(&self, py: Python<'_>, send: Py<PyAny>) -> PyResult<Option<SendMessages>> {
-        let now = self.store.get().now();
-        let mut progress = self.progress.lock();
-        let found = progress.found.take();
-        let stored = found.as_ref().and_then(FoundResponse::stored);
-        let decided = self.with_lookup(py, |lookup, _, _, _| {
-            Ok(lookup.decide(stored, Reason::Absent, now))
-        })?;
-        let application = self.application.get();
-        let route = &application.routes[self.route];
-        // What is to be refreshed is asked for at once: nobody could keep what a refresh brings.
-        let decided = decided.map(|decision| match decision {
-            Decision::Serve(Serve {
-                refresh: Some(forward),
-                ..
-            }) => Decision::Forward(forward),
-            other => other,
-        });
-        match (decided, stored) {
-            (Ok(Decision::Serve(serve)), Some((stored, _))) => {
-                let (start, body) = if serve.is_plain() {
-                    messages(py, &self.status_lines, stored, serve)?
-                } else {
-                    let headers = Details::read(self.asked.scope.bind(py));
-                    let lines = headers.as_ref().map(|details| details.headers.lines());
-                    let (lines, seed) = (lines.unwrap_or_default(), self.store.get().seed());
-                    laid_out(
-                        py,
-                        &self.status_lines,
-                        stored,
-                        &serve,
-                        Came::Found,
-                        &lines,
-                        seed,
-                    )?
-                };
-                note_route(
-                    self.asked.scope.bind(py),
-                    application,
-                    route,
-                    &self.host,
-                    || Ok(self.asked.path_params.bind(py).clone()),
-                )?;
-                route.counters.outcome(Came::Found.outcome(&serve));
-                Ok(Some(SendMessages::new(
-                    send,
-                    Some(start.unbind()),
-                    Some(body.unbind()),
-                )))
-            }
-            (Ok(Decision::Unsatisfied), _) => {
-                route.counters.outcome(Outcome::Miss);
-                let (start, body) = gateway_timeout(py, &self.status_lines)?;
-                Ok(Some(SendMessages::new(
-                    send,
-                    Some(start.unbind()),
-                    Some(body.unbind()),
-                )))
-            }
-            (Ok(Decision::Forward(forward)), _) => {
-                progress.forward = Some((forward, self.store.get().store.birth()));
-                Ok(None)
-            }
-            _ => Ok(None),
-        }
+        let messages = self.answer(py)?;
+        Ok(messages.map(|(start, body)| SendMessages::new(send, Some(start), Some(body))))
     }
 
     /// A recorder for the application's answer. With `bypass`, the token of a reason, it stores nothing; with

@@ -38,6 +38,17 @@ impl ExchangeRecorder {
         Answer::ready(&mut recorder, py)
     }
 
+    /// The messages of a stale answer, where the application has raised before it answered and one may stand in.
+    fn stand_in<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        let messages = self
+            .recorder
+            .try_lock()
+            .and_then(|mut recorder| recorder.stand_in(py));
+        messages
+            .map(|(start, body)| PyList::new(py, [start, body]))
+            .transpose()
+    }
+
     /// The start message that is still held back, if one is: the application's call has ended.
     fn release(&self, py: Python<'_>) -> Option<Py<PyDict>> {
         self.recorder.try_lock()?.release(py)

@@ -1,0 +1,89 @@
+//! What was found is the answer, or the application is asked.
+
+use super::Exchange;
+use super::found::FoundResponse;
+use crate::answer::messages;
+use crate::layout::{Came, gateway_timeout, laid_out};
+use crate::representation::Representation;
+use crate::scope::Details;
+use crate::visit::note_route;
+use fast_cache_core::exchange::{Decision, Outcome, Serve};
+use fast_cache_core::reason::Reason;
+use fast_cache_core::stored::Stored;
+use fast_cache_store::LocalStore;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::sync::Arc;
+
+type Messages = (Py<PyDict>, Py<PyDict>);
+
+impl Exchange {
+    /// The messages of the answer; `None` where the application is to be asked.
+    pub(super) fn answer(&self, py: Python<'_>) -> PyResult<Option<Messages>> {
+        let now = self.store.get().now();
+        let mut progress = self.progress.lock();
+        let found = progress.found.take();
+        let stored = found.as_ref().and_then(FoundResponse::stored);
+        let decided = self.with_lookup(py, |lookup, _, _, _| {
+            Ok(lookup.decide(stored, Reason::Absent, now))
+        })?;
+        let application = self.application.get();
+        let route = &application.routes[self.route];
+        // What is to be refreshed is asked for at once: nobody could keep what a refresh brings.
+        let decided = decided.map(|decision| match decision {
+            Decision::Serve(Serve {
+                refresh: Some(forward),
+                ..
+            }) => Decision::Forward(forward),
+            other => other,
+        });
+        match (decided, stored) {
+            (Ok(Decision::Serve(serve)), Some((stored, _))) => {
+                let (start, body) = if serve.is_plain() {
+                    messages(py, &self.status_lines, stored, serve)?
+                } else {
+                    self.lay_out(py, stored, &serve)?
+                };
+                note_route(
+                    self.asked.scope.bind(py),
+                    application,
+                    route,
+                    &self.host,
+                    || Ok(self.asked.path_params.bind(py).clone()),
+                )?;
+                route.counters.outcome(Came::Found.outcome(&serve));
+                Ok(Some((start.unbind(), body.unbind())))
+            }
+            (Ok(Decision::Unsatisfied), _) => {
+                route.counters.outcome(Outcome::Miss);
+                let (start, body) = gateway_timeout(py, &self.status_lines)?;
+                Ok(Some((start.unbind(), body.unbind())))
+            }
+            (Ok(Decision::Forward(forward)), _) => {
+                progress.held = match found {
+                    Some(FoundResponse::Entry(entry, _)) if forward.wants_stored() => {
+                        Some(Arc::clone(&entry))
+                    }
+                    _ => None,
+                };
+                progress.forward = Some((forward, self.store.get().store.birth()));
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The messages of an answer other than a whole, fresh one.
+    fn lay_out<'py>(
+        &self,
+        py: Python<'py>,
+        stored: &Stored<Representation>,
+        serve: &Serve,
+    ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
+        let details = Details::read(self.asked.scope.bind(py));
+        let lines = details.as_ref().map(|details| details.headers.lines());
+        let (lines, seed) = (lines.unwrap_or_default(), self.store.get().seed());
+        let status_lines = &self.status_lines;
+        laid_out(py, status_lines, stored, serve, Came::Found, &lines, seed)
+    }
+}

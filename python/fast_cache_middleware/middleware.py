@@ -38,8 +38,8 @@ class FastCacheMiddleware(_core.Middleware):
     - `head_from_get`: answer `HEAD` from a stored `GET` also where the route does not take `HEAD`.
     - `undeclared_headers`: more header names that may stay out of the key of an endpoint with the raw request.
     - for HTTP mode, all off by default: `heuristics` guesses a lifetime where a response states none (RFC 9111 §4.2.2);
-      `cdn_cache_control` lets `CDN-Cache-Control` take the place of `Cache-Control` (RFC 9213); `stale_on_error` answers
-      with what is stale, however old, where the application fails; `normalize_language` takes values of
+      `cdn_cache_control` lets `CDN-Cache-Control` take the place of `Cache-Control` (RFC 9213); `stale_on_error`
+      answers with what is stale, however old, where the application fails; `normalize_language` takes values of
       `Accept-Language` that ask for the same for one.
     - `follower_timeout`, `handler_timeout` (seconds), `coalesce`: accepted and checked; not in effect in this version.
     """
@@ -211,7 +211,7 @@ class _Host:
         raise failure
 
     async def finish_after(self, call: Awaitable[None], sender: _core.InvalidatingSend) -> None:
-        """Await a call, and have its `send` drop once more what it dropped: a dependency may have committed only then."""
+        """Await a call, then drop once more what its `send` dropped: a dependency may have committed only now."""
         try:
             await call
         finally:

@@ -65,12 +65,13 @@ impl Following {
         step: PyResult<Option<Py<PyAny>>>,
     ) -> PyResult<Option<Py<PyAny>>> {
         let py = running.py();
+        if let Ok(Some(yielded)) = step {
+            self.stage = Stage::Running(running.clone().unbind());
+            return Ok(Some(yielded));
+        }
+        self.sender.get().over();
         let error = match step {
-            Ok(Some(yielded)) => {
-                self.stage = Stage::Running(running.clone().unbind());
-                return Ok(Some(yielded));
-            }
-            Ok(None) => None,
+            Ok(_) => None,
             // Cancelled: whoever did it wants no more waiting.
             Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
             Err(error) => match self.sender.get().stand_in(py) {
@@ -179,7 +180,10 @@ impl Following {
 
     fn close(&mut self, py: Python<'_>) -> PyResult<()> {
         match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Called(inner) | Stage::Running(inner) => close(inner.bind(py)),
+            Stage::Called(inner) | Stage::Running(inner) => {
+                self.sender.get().over();
+                close(inner.bind(py))
+            }
             Stage::Releasing(mut messages, _) => messages.close(py),
             Stage::Done => Ok(()),
         }

@@ -46,6 +46,14 @@ impl RecordingSend {
 }
 
 impl RecordingSend {
+    /// The application's call is over, however it ended: another refresh of the key may begin. Somebody may hold on to
+    /// the call's frames long after that, say to report an exception.
+    pub(crate) fn over(&self) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.errand.refreshing = None;
+        }
+    }
+
     /// What sends a stale answer, where the application has raised before it answered and one may stand in.
     pub(crate) fn stand_in(&self, py: Python<'_>) -> Option<SendMessages> {
         let (start, body) = self.recorder.try_lock()?.stand_in(py)?;

@@ -1,0 +1,290 @@
+"""Stale answers: refreshed in the background, standing in for failures, confirmed by the application."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, HTTPException, Request, Response
+from tests.asgi_client import Answer, request
+
+from fast_cache_middleware import CacheConfig, CacheHandle, Controller, FastCacheMiddleware, InMemoryStorage, _core
+from fast_cache_middleware.refreshing import _running
+
+
+class Site:
+    """An application with one cached route, `/item`, whose endpoint is exchanged at will."""
+
+    def __init__(self, config: CacheConfig, controller: Controller | None = None, **options: Any) -> None:
+        self.clock = _core.SystemClock(1_700_000_000.0)
+        self.storage = InMemoryStorage(clock=self.clock)
+        self.calls = 0
+        self.seen: list[dict[str, str]] = []
+        self.endpoint: Callable[[Request], Awaitable[Response]] = self.count
+        self.app = FastAPI()
+        self.app.add_middleware(FastCacheMiddleware, self.storage, controller, **options)
+
+        @self.app.get("/item", dependencies=[config])
+        async def item(request: Request) -> Response:
+            self.calls += 1
+            self.seen.append(dict(request.headers))
+            return await self.endpoint(request)
+
+        @self.app.put("/item")
+        async def put() -> dict[str, str]:
+            return {}
+
+    async def count(self, _: Request) -> Response:
+        return Response(f"answer {self.calls}")
+
+    async def get(self, *headers: tuple[str, str]) -> Answer:
+        return await request(self.app, "GET", "/item", headers)
+
+
+async def refreshed() -> None:
+    """Wait for refreshes in the background."""
+    await asyncio.gather(*_running)
+
+
+def test_many_stale_answers_make_one_refresh() -> None:
+    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+        gate = asyncio.Event()
+
+        async def slow(_: Request) -> Response:
+            await gate.wait()
+            return Response("new")
+
+        site.endpoint = slow
+        answers = [await site.get() for _ in range(5)]
+        assert [(answer.cache, answer.body) for answer in answers] == [("STALE", b"answer 1")] * 5
+        gate.set()
+        await refreshed()
+        assert site.calls == 2
+        answer = await site.get()
+        assert (answer.cache, answer.body) == ("HIT", b"new")
+
+    asyncio.run(play())
+
+
+def test_a_refresh_that_fails_leaves_the_stale_answer_and_may_be_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+
+        async def broken(_: Request) -> Response:
+            raise RuntimeError("broken")
+
+        site.endpoint = broken
+        for calls in (2, 3):
+            assert (await site.get()).body == b"answer 1"
+            await refreshed()
+            assert site.calls == calls
+
+    with caplog.at_level(logging.WARNING, "fast_cache_middleware"):
+        asyncio.run(play())
+    assert "a refresh in the background failed" in caplog.text
+
+
+def test_a_refresh_begun_before_a_drop_brings_nothing_back() -> None:
+    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+        gate = asyncio.Event()
+
+        async def slow(_: Request) -> Response:
+            await gate.wait()
+            return Response("old news")
+
+        site.endpoint = slow
+        await site.get()
+        await asyncio.sleep(0)
+        await CacheHandle(site.storage).drop(paths=["/item"])
+        gate.set()
+        await refreshed()
+        site.endpoint = site.count
+        answer = await site.get()
+        assert (answer.cache, answer.body) == ("MISS", b"answer 3")
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("controller", [None, "hooked"])
+@pytest.mark.parametrize("raises", [True, False])
+def test_a_stale_answer_stands_in_for_a_failure(controller: str | None, raises: bool) -> None:
+    class Hooked(Controller):
+        async def is_cachable_request(self, request: Request) -> bool:
+            return True
+
+    site = Site(CacheConfig(max_age=10, stale_if_error=60), Hooked() if controller else None)
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+
+        async def broken(_: Request) -> Response:
+            if raises:
+                raise RuntimeError("broken")
+            raise HTTPException(503)
+
+        site.endpoint = broken
+        answer = await site.get()
+        assert (answer.status, answer.cache, answer.body) == (200, "STALE", b"answer 1")
+        assert answer.header("age") == "15"
+        assert (await site.get(("range", "bytes=0-2"))).body == b"ans"
+        await CacheHandle(site.storage).drop(paths=["/item"])
+        if raises:
+            with pytest.raises(RuntimeError):
+                await site.get()
+        else:
+            assert (await site.get()).status == 503
+
+    asyncio.run(play())
+
+
+def test_nothing_stands_in_once_a_drop_has_covered_it_meanwhile() -> None:
+    site = Site(CacheConfig(max_age=10, stale_if_error=60))
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+
+        async def broken(_: Request) -> Response:
+            await CacheHandle(site.storage).drop(paths=["/item"])
+            raise HTTPException(503)
+
+        site.endpoint = broken
+        assert (await site.get()).status == 503
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("controller", [None, "hooked"])
+def test_the_application_is_asked_to_confirm_and_the_client_is_not_told(controller: str | None) -> None:
+    class Hooked(Controller):
+        async def is_cachable_request(self, request: Request) -> bool:
+            return True
+
+    site = Site(CacheConfig(max_age=10), Hooked() if controller else None)
+
+    async def tagged(asked: Request) -> Response:
+        if asked.headers.get("if-none-match") == '"one"':
+            return Response(status_code=304, headers={"etag": '"one"', "x-renewed": "yes"})
+        return Response("body", headers={"etag": '"one"', "x-kept": "yes"})
+
+    async def play() -> None:
+        site.endpoint = tagged
+        await site.get()
+        site.clock.advance(15)
+        answer = await site.get(("range", "bytes=1-2"), ("if-modified-since", "yesterday"))
+        assert site.seen[-1]["if-none-match"] == '"one"'
+        assert not {"range", "if-modified-since"} & site.seen[-1].keys()
+        assert (answer.status, answer.cache, answer.body) == (206, "REVALIDATED", b"od")
+        assert (answer.header("x-kept"), answer.header("x-renewed")) == ("yes", "yes")
+        answer = await site.get(("if-none-match", '"one"'))
+        assert (answer.status, answer.cache, answer.body) == (304, "HIT", b"")
+        site.clock.advance(15)
+        answer = await site.get(("if-none-match", '"other"'))
+        assert site.seen[-1]["if-none-match"] == '"one"'
+        assert (answer.status, answer.cache, answer.body) == (200, "REVALIDATED", b"body")
+        assert site.calls == 3
+
+    asyncio.run(play())
+
+
+def test_a_confirmation_never_reaches_a_client_that_did_not_ask_for_it() -> None:
+    """Also where something in the request forbids to keep the answer, which is known only once it is being made."""
+    site = Site(CacheConfig(max_age=10))
+
+    async def tagged(asked: Request) -> Response:
+        if asked.headers.get("if-none-match"):
+            await asked.body()
+            return Response(status_code=304)
+        return Response("body", headers={"etag": '"one"'})
+
+    async def play() -> None:
+        site.endpoint = tagged
+        await site.get()
+        site.clock.advance(15)
+        answer = await request(site.app, "GET", "/item", body=b"unannounced", http_version="2")
+        assert (answer.status, answer.body) in {(200, b"body")}
+
+    asyncio.run(play())
+
+
+def test_stats_count_what_became_of_a_request() -> None:
+    site = Site(CacheConfig(max_age=10, stale_if_error=60))
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+
+        async def broken(_: Request) -> Response:
+            raise HTTPException(500)
+
+        site.endpoint = broken
+        await site.get()
+        stats = CacheHandle(site.storage).stats()
+        assert (stats["misses"], stats["stale"], stats["hits"]) == (1, 1, 0)
+
+    asyncio.run(play())
+
+
+def test_a_request_for_what_is_stored_only() -> None:
+    site = Site(CacheConfig(max_age=10))
+
+    async def play() -> None:
+        answer = await site.get(("cache-control", "only-if-cached"))
+        assert (answer.status, answer.cache, answer.body) == (504, "MISS", b"")
+        assert answer.header("cache-status") == "fast-cache; detail=only-if-cached"
+        assert site.calls == 0
+        await site.get()
+        assert (await site.get(("cache-control", "only-if-cached"))).cache == "HIT"
+
+    asyncio.run(play())
+
+
+def test_writes_invalidate_in_http_mode_only() -> None:
+    async def play(config: CacheConfig, expected: str) -> None:
+        site = Site(config)
+
+        async def fresh(_: Request) -> Response:
+            return Response("body", headers={"cache-control": "max-age=60"})
+
+        site.endpoint = fresh
+        await site.get()
+        assert (await site.get()).cache == "HIT"
+        await request(site.app, "PUT", "/item")
+        assert (await site.get()).cache == expected
+
+    asyncio.run(play(CacheConfig(max_age=None), "MISS"))
+    asyncio.run(play(CacheConfig(max_age=60), "HIT"))
+
+
+def test_a_query_that_does_not_matter() -> None:
+    site = Site(CacheConfig(max_age=None))
+
+    async def fresh(asked: Request) -> Response:
+        lines = {"cache-control": "max-age=60", "no-vary-search": 'params=("utm")'}
+        return Response(asked.query_params.get("page", "none"), headers=lines)
+
+    async def play() -> None:
+        site.endpoint = fresh
+        outcomes = [
+            (await request(site.app, "GET", f"/item?{query}")).cache
+            for query in ("page=1&utm=a", "utm=b&page=1", "page=2", "page=1")
+        ]
+        assert outcomes == ["MISS", "HIT", "MISS", "HIT"]
+        await request(site.app, "PUT", "/item?page=1&utm=c")
+        answer = await request(site.app, "GET", "/item?page=1")
+        assert (answer.cache, answer.body) == ("MISS", b"1")
+
+    asyncio.run(play())

@@ -8,7 +8,8 @@ from typing import Any, Final, Self, get_args, get_type_hints
 
 FOLDER: Final = Path(__file__).parents[2] / "testdata" / "scenarios"
 HOSTS: Final = ("core", "starlette", "fastapi")
-OUTCOMES: Final = ("HIT", "MISS", "BYPASS", "none")
+OUTCOMES: Final = ("HIT", "STALE", "REVALIDATED", "MISS", "BYPASS", "none")
+FROM_CACHE: Final = ("HIT", "STALE", "REVALIDATED")
 START: Final = 1_700_000_000.0
 """Where every scenario's clock stands at first: Tue, 14 Nov 2023 22:13:20 GMT."""
 
@@ -53,6 +54,8 @@ class Config(Table):
     query: tuple[str, ...] | None = None
     ignore_query: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    stale_while_revalidate: float = 0
+    stale_if_error: float = 0
     public: bool = False
     strict_inputs: bool = False
     etag: bool = True
@@ -81,6 +84,10 @@ class Options(Table):
     statuses: tuple[int, ...] | None = None
     max_body_size: int | None = None
     default_ttl: float | None = None
+    heuristics: bool = False
+    cdn_cache_control: bool = False
+    stale_on_error: bool = False
+    normalize_language: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,7 @@ class Step(Table):
     cache: str | None = None
     reason: str | None = None
     forward: str | None = None
+    forward_status: int | None = None
     stored: bool | None = None
     age: int | None = None
     ttl: int | None = None
@@ -131,6 +139,8 @@ class Step(Table):
     body: str | None = None
     lines: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    sees: tuple[str, ...] = ()
+    sees_not: tuple[str, ...] = ()
     route: str | None = None
 
     def __post_init__(self) -> None:
@@ -141,10 +151,20 @@ class Step(Table):
             return
         if self.cache not in OUTCOMES:
             raise ScenarioError(f"{self.request}: cache is one of {', '.join(OUTCOMES)}")
-        if (self.cache == "HIT") == (self.origin is not None) and self.cache != "none":
-            raise ScenarioError(f"{self.request}: the endpoint is called unless this is a HIT")
-        if self.cache == "HIT" and self.body is None:
-            raise ScenarioError(f"{self.request}: a HIT says which body comes back")
+        called = self.origin is not None
+        if self.cache == "HIT" and called:
+            raise ScenarioError(f"{self.request}: a HIT calls no endpoint")
+        if self.cache in ("REVALIDATED", "MISS", "BYPASS") and not called and self.reason != "only-if-cached":
+            raise ScenarioError(f"{self.request}: {self.cache} calls the endpoint")
+        if self.cache in FROM_CACHE and self.body is None:
+            raise ScenarioError(f"{self.request}: an answer from the cache says which body comes back")
+        if (self.sees or self.sees_not) and not called:
+            raise ScenarioError(f"{self.request}: no endpoint sees anything")
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether a stale answer takes the place of the endpoint's."""
+        return self.cache == "STALE" and self.forward is not None
 
 
 @dataclass(frozen=True)

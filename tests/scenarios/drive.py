@@ -1,7 +1,7 @@
 """Plays a scenario against an ASGI application and compares."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from asgi_client import Answer, request
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, Controller, InMemoryStorage
+from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, Controller, InMemoryStorage, refreshing
 from fast_cache_middleware._core import SystemClock
 
 from . import corpus
@@ -34,6 +34,8 @@ class Stage:
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
     next: Origin | None = None
     called: list[str] = field(default_factory=list)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    """The header lines of the request as the last endpoint saw them."""
 
     async def answer(self, route: int) -> Response:
         """The endpoint of every route."""
@@ -45,7 +47,7 @@ class Stage:
             await self.drop(origin.meanwhile)
         if origin.ends == "raises" and not origin.pieces:
             raise OriginError
-        return OriginResponse(origin)
+        return OriginResponse(origin, self)
 
     async def drop(self, drop: Drop) -> None:
         """A drop from code."""
@@ -57,11 +59,13 @@ class Stage:
 class OriginResponse(Response):
     """Sends exactly what the scenario says."""
 
-    def __init__(self, origin: Origin) -> None:
+    def __init__(self, origin: Origin, stage: Stage) -> None:
         super().__init__(status_code=origin.status)
         self.origin = origin
+        self.stage = stage
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.stage.seen = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
         lines = [corpus.line(text) for text in self.origin.headers]
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in lines]
         await send({"type": "http.response.start", "status": self.origin.status, "headers": headers})
@@ -94,6 +98,8 @@ def cache_config(config: Config) -> CacheConfig:
         query=config.query,
         ignore_query=config.ignore_query,
         tags=config.tags,
+        stale_while_revalidate=config.stale_while_revalidate,
+        stale_if_error=config.stale_if_error,
         public=config.public,
         strict_inputs=config.strict_inputs,
         etag=config.etag,
@@ -120,6 +126,10 @@ def middleware_options(scenario: Scenario, stage: Stage) -> dict[str, Any]:
         "client_directives": options.client_directives,
         "head_from_get": options.head_from_get,
         "undeclared_headers": options.undeclared_headers,
+        "heuristics": options.heuristics,
+        "cdn_cache_control": options.cdn_cache_control,
+        "stale_on_error": options.stale_on_error,
+        "normalize_language": options.normalize_language,
     }
 
 
@@ -147,7 +157,7 @@ async def _play(scenario: Scenario, app: Any, stage: Stage) -> None:
 async def _send(step: Step, stage: Stage, app: Any, etag: str, where: str) -> Answer:
     method, _, target = (step.request or "").partition(" ")
     headers = [corpus.line(text.replace("$etag", etag)) for text in step.headers]
-    stage.next, stage.called = step.origin, []
+    stage.next, stage.called, stage.seen = step.origin, [], []
     scope_extra = {"scheme": step.scheme, "root_path": step.root_path}
     sends = step.sends.encode("latin-1")
     raised = False
@@ -161,10 +171,14 @@ async def _send(step: Step, stage: Stage, app: Any, etag: str, where: str) -> An
     except OriginError:
         raised = True
         answer = Answer({}, heard)
-    assert raised is (step.origin is not None and step.origin.ends == "raises"), where
+    # What goes on in the background ends before the next step.
+    await asyncio.gather(*refreshing._running)
+    raises = step.origin is not None and step.origin.ends == "raises"
+    assert raised is (raises and step.cache != "STALE"), where
     assert len(stage.called) == (0 if step.origin is None else 1), f"{where}: calls of the endpoint"
     if step.route is not None:
         assert stage.called == [step.route], f"{where}: the route that answered"
+    _compare_lines(step.sees, step.sees_not, stage.seen, f"{where}: the endpoint's request")
     return answer
 
 
@@ -173,38 +187,54 @@ def _compare(step: Step, answer: Answer, where: str) -> None:
     assert len(answer.all("x-cache-status")) <= 1, f"{where}: X-Cache-Status stands once"
     if step.cache != "none":
         _compare_cache_status(step, answer, where)
-    status = step.status or (step.origin.status if step.origin is not None else 200)
+    from_cache = step.cache in corpus.FROM_CACHE
+    origin = None if from_cache else step.origin
+    status = step.status or (200 if origin is None else origin.status)
     assert answer.status == status, f"{where}: status"
+    boundary = (answer.header("content-type") or "").partition("boundary=")[2]
     body = step.body
-    if body is None and step.origin is not None and step.origin.pieces:
-        body = b"".join(step.origin.pieces).decode("latin-1")
+    if body is not None:
+        body = body.replace("$boundary", boundary)
+    elif origin is not None and origin.pieces:
+        body = b"".join(origin.pieces).decode("latin-1")
     if body is not None:
         assert answer.body.decode("latin-1") == body, f"{where}: body"
     if step.age is not None:
         assert answer.all("age") == [str(step.age)], f"{where}: Age"
-    elif step.cache == "HIT":
-        assert len(answer.all("age")) == 1, f"{where}: Age stands once on a hit"
-    for name in {corpus.line(text)[0].lower() for text in step.lines}:
-        expected = [value for other, value in map(corpus.line, step.lines) if other.lower() == name]
-        assert answer.all(name) == expected, f"{where}: {name}"
-    for name in step.without:
-        assert answer.all(name) == [], f"{where}: {name} should not stand here"
+    elif from_cache:
+        assert len(answer.all("age")) == 1, f"{where}: Age stands once"
+    lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.lines]
+    expected = [text.replace("$boundary", boundary) for text in step.lines]
+    _compare_lines(expected, step.without, lines, where)
+
+
+def _compare_lines(
+    expected: Sequence[str], without: Sequence[str], lines: Sequence[tuple[str, str]], where: str
+) -> None:
+    """For every name in `expected`, exactly these lines in this order; those in `without` do not stand."""
+    pairs = [corpus.line(text) for text in expected]
+    for name in {name.lower() for name, _ in pairs} | {name.lower() for name in without}:
+        found = [value for other, value in lines if other.lower() == name]
+        assert found == [value for other, value in pairs if other.lower() == name], f"{where}: {name}"
 
 
 def _compare_cache_status(step: Step, answer: Answer, where: str) -> None:
     members = answer.all("cache-status")
     assert members and members[-1].startswith("fast-cache; "), f"{where}: Cache-Status, {members}"
     said = dict(part.partition("=")[::2] for part in members[-1].split("; ")[1:])
-    if step.cache == "HIT":
-        assert "hit" in said, f"{where}: {members}"
-        if step.ttl is not None:
-            assert said.get("ttl") == str(step.ttl), f"{where}: ttl in {members}"
+    hit = step.cache in ("HIT", "STALE") and not step.is_stand_in
+    assert ("hit" in said) is hit, f"{where}: {members}"
+    if step.ttl is not None:
+        assert said.get("ttl") == str(step.ttl), f"{where}: ttl in {members}"
+    if hit:
         return
     assert said.get("detail") == step.reason, f"{where}: the reason in {members}"
     stored = step.reason is None if step.stored is None else step.stored
     assert ("stored" in said) is stored, f"{where}: stored in {members}"
     if step.forward is not None:
         assert said.get("fwd") == step.forward, f"{where}: fwd in {members}"
+    status = step.forward_status or (304 if step.cache == "REVALIDATED" else None)
+    assert said.get("fwd-status") == (None if status is None else str(status)), f"{where}: fwd-status in {members}"
 
 
 def endpoint_taking_request(stage: Stage, route: int) -> Endpoint:

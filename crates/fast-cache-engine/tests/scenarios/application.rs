@@ -3,7 +3,9 @@
 use crate::corpus::{Config, Drop, MaxAge, Options, Route};
 use fast_cache_core::key::Identity;
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
-use fast_cache_core::policy::{Canonical, Lifetime, Policy, Statuses, canonical_spellings};
+use fast_cache_core::policy::{
+    Canonical, HttpOptions, Lifetime, Policy, Statuses, canonical_spellings,
+};
 use fast_cache_core::purge::{Cover, HostPattern, Label, PathPattern, Purge};
 use fast_cache_core::route::{Convertor, Table, TableBuilder, Template, parse_template};
 use std::collections::HashMap;
@@ -14,6 +16,8 @@ use std::time::Duration;
 pub(crate) struct Application {
     pub(crate) table: Table,
     pub(crate) routes: Vec<Routed>,
+    /// Some route follows the response's own headers, so that writes invalidate.
+    pub(crate) has_http_mode: bool,
 }
 
 /// One route.
@@ -50,9 +54,15 @@ impl Application {
                 .map(|config| cached(route, config, options)),
             drops: route.drops.clone(),
         });
+        let routes: Vec<Routed> = all.collect();
+        let is_http = |cached: &Cached| cached.policy.is_http();
         Self {
             table: table.build(),
-            routes: all.collect(),
+            has_http_mode: routes
+                .iter()
+                .filter_map(|route| route.cached.as_ref())
+                .any(is_http),
+            routes,
         }
     }
 
@@ -100,16 +110,24 @@ fn cached(route: &Route, config: &Config, options: &Options) -> Cached {
     } else {
         Lifetime::Fixed(Duration::from_secs_f64(seconds))
     };
-    let statuses = options
-        .statuses
-        .as_ref()
-        .map_or_else(Statuses::default, |statuses| {
-            statuses
-                .iter()
-                .fold(Statuses::NONE, |all, status| all.with(*status))
-        });
+    let statuses = match &options.statuses {
+        Some(statuses) => statuses
+            .iter()
+            .fold(Statuses::NONE, |all, status| all.with(*status)),
+        None if http_mode => Statuses::FINAL,
+        None => Statuses::default(),
+    };
+    let http_options = HttpOptions {
+        heuristics: options.heuristics,
+        cdn_cache_control: options.cdn_cache_control,
+        stale_on_error: options.stale_on_error,
+        normalize_language: options.normalize_language,
+    };
     let policy = Policy {
         lifetime,
+        stale_while_revalidate: Duration::from_secs_f64(config.stale_while_revalidate),
+        stale_if_error: Duration::from_secs_f64(config.stale_if_error),
+        options: http_options,
         public: config.public,
         etag: config.etag,
         client_directives: options.client_directives,

@@ -50,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) query: Option<Vec<String>>,
     pub(crate) ignore_query: Vec<String>,
     pub(crate) tags: Vec<String>,
+    pub(crate) stale_while_revalidate: f64,
+    pub(crate) stale_if_error: f64,
     pub(crate) public: bool,
     pub(crate) strict_inputs: bool,
     pub(crate) etag: bool,
@@ -77,6 +79,10 @@ pub(crate) struct Drop {
 /// Settings of the cache as a whole.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent switches of the public contract"
+)]
 pub(crate) struct Options {
     pub(crate) client_directives: bool,
     pub(crate) head_from_get: bool,
@@ -85,6 +91,10 @@ pub(crate) struct Options {
     pub(crate) statuses: Option<Vec<u16>>,
     pub(crate) max_body_size: Option<u64>,
     pub(crate) default_ttl: Option<f64>,
+    pub(crate) heuristics: bool,
+    pub(crate) cdn_cache_control: bool,
+    pub(crate) stale_on_error: bool,
+    pub(crate) normalize_language: bool,
 }
 
 /// One move of the clock, then one request or one drop.
@@ -108,15 +118,20 @@ pub(crate) struct Step {
     pub(crate) cache: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) forward: Option<String>,
+    pub(crate) forward_status: Option<u16>,
     pub(crate) stored: Option<bool>,
     pub(crate) age: Option<u64>,
-    pub(crate) ttl: Option<u64>,
+    pub(crate) ttl: Option<i64>,
     pub(crate) status: Option<u16>,
     pub(crate) body: Option<String>,
     #[serde(default)]
     pub(crate) lines: Vec<String>,
     #[serde(default)]
     pub(crate) without: Vec<String>,
+    #[serde(default)]
+    pub(crate) sees: Vec<String>,
+    #[serde(default)]
+    pub(crate) sees_not: Vec<String>,
     pub(crate) route: Option<String>,
 }
 
@@ -173,6 +188,8 @@ impl Default for Config {
             query: None,
             ignore_query: Vec::new(),
             tags: Vec::new(),
+            stale_while_revalidate: 0.0,
+            stale_if_error: 0.0,
             public: false,
             strict_inputs: false,
             etag: true,
@@ -190,6 +207,10 @@ impl Default for Options {
             statuses: None,
             max_body_size: None,
             default_ttl: None,
+            heuristics: false,
+            cdn_cache_control: false,
+            stale_on_error: false,
+            normalize_language: false,
         }
     }
 }

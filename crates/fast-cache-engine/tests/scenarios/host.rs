@@ -1,26 +1,35 @@
 //! A host without a framework: a request goes through the core, the engine and a memory store to a simulated origin.
+//!
+//! | file | what |
+//! |---|---|
+//! | `asking` | the endpoint, and what becomes of its answer |
+//! | `keeping` | a whole answer, stored |
+//! | `freshening` | a confirmation of what is stored |
+//! | `replying` | an answer from the cache |
+
+mod asking;
+mod freshening;
+mod keeping;
+mod replying;
 
 use crate::application::{Application, Cached, Routed};
-use crate::corpus::{self, Drop, Ends, Origin};
-use crate::wire::{Answer, Wire};
-use fast_cache_core::exchange::{
-    Decision, Fetch, Form, Head, Outcome, Record, Recording, Serve, begin,
-};
-use fast_cache_core::fields::cache_status::{self, CacheName, Forward};
-use fast_cache_core::fields::{Line, validators};
+use crate::corpus::Origin;
+use crate::wire::{Answer, OwnedLine, Wire};
+use asking::Errand;
+use fast_cache_core::exchange::{Decision, Forward, begin};
+use fast_cache_core::fields::Line;
+use fast_cache_core::fields::cache_status::CacheName;
 use fast_cache_core::key::{Key, Secret, build_key, custom_key};
-use fast_cache_core::purge::{Label, Purge};
+use fast_cache_core::purge::Purge;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::route::Resolution;
-use fast_cache_core::rules::conditional::stands_in_not_modified;
-use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_core::rules::request::Noted;
-use fast_cache_core::rules::tagging::collect_tags;
-use fast_cache_core::stored::Stored;
 use fast_cache_engine::clock::Clock;
-use fast_cache_engine::commit::{Commit, commit};
 use fast_cache_engine::find::find;
-use fast_cache_store::{LocalStore, MemoryStore};
+use fast_cache_store::{Entry, LocalStore, MemoryStore};
+use replying::Came;
+use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The host.
@@ -31,23 +40,34 @@ pub(crate) struct Host {
     pub(crate) secret: Secret,
     pub(crate) name: CacheName,
     pub(crate) head_from_get: bool,
+    /// The calls of endpoints since somebody last took them.
+    pub(crate) calls: RefCell<Vec<Call>>,
+}
+
+/// A call of an endpoint.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// The name of the route.
+    pub(crate) route: String,
+    /// The header lines of the request as the endpoint saw them.
+    pub(crate) lines: Vec<OwnedLine>,
 }
 
 /// A stored answer.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    lines: Vec<(Vec<u8>, Vec<u8>)>,
+    lines: Vec<OwnedLine>,
     body: Vec<u8>,
 }
 
-type Parameters = Vec<(String, String)>;
+type Held = Arc<Entry<Kept>>;
 
-/// A request for a known route on its way to the endpoint.
+/// A request for a known route.
 struct Visit<'a> {
     wire: &'a Wire,
     lines: &'a [Line<'a>],
     routed: &'a Routed,
-    parameters: Parameters,
+    parameters: Vec<(String, String)>,
     origin: Option<&'a Origin>,
 }
 
@@ -91,14 +111,14 @@ impl Host {
         };
         let answer = match &visit.routed.cached {
             Some(cached) => self.answer(&visit, cached, only_stored),
-            None => Some(self.call(&visit, None, None)),
+            None => Some(self.pass(&visit)),
         };
         answer.unwrap_or_else(|| Answer::of_framework(405))
     }
 
     /// Answers a request for a cached route; `None` where only a stored answer would have done.
     fn answer(&self, visit: &Visit<'_>, cached: &Cached, only_stored: bool) -> Option<Answer> {
-        let bypass = |reason| Some(self.call(visit, Some((cached, reason, Outcome::Bypass)), None));
+        let bypass = |reason| (!only_stored).then(|| self.bypass(visit, reason));
         let request = visit.wire.request(visit.lines);
         let noted = Noted::from_lines(visit.lines);
         let method = match &*visit.wire.method {
@@ -114,235 +134,55 @@ impl Host {
             Err(reason) => return bypass(reason),
         };
         let (mut primary, mut variant) = (Vec::new(), Vec::new());
-        let inputs = &cached.plan.inputs;
+        let (inputs, secret) = (&cached.plan.inputs, &self.secret);
         let key = match &cached.key {
-            Some(text) => custom_key(identity, &self.secret, text, &mut primary),
-            None => build_key(
-                identity,
-                inputs,
-                &self.secret,
-                &request,
-                noted.host,
-                &mut primary,
-            ),
+            Some(text) => custom_key(identity, secret, text, &mut primary),
+            None => build_key(identity, inputs, secret, &request, noted.host, &mut primary),
         };
         let (mut found, mut absent) = (None, Reason::Absent);
         if lookup.wants_stored() {
-            let finding = find(&self.store, key, &self.secret, visit.lines, &mut variant);
+            let finding = find(&self.store, key, secret, visit.lines, &mut variant);
             (found, absent) = (finding.found, finding.absent);
         }
         let stored = found
             .as_ref()
             .and_then(|found| Some((found.entry.response()?, found.soft)));
+        let errand = |forward: Forward| {
+            let held = found.as_ref().map(|found| Arc::clone(&found.entry));
+            self.errand(visit, cached, forward, key.to_owned(), held)
+        };
         match lookup.decide(stored, absent, self.clock.now()) {
             Decision::Serve(serve) => {
                 let (stored, _) = stored.expect("what is served was found");
-                Some(self.serve(stored, serve))
+                let answer = self.reply(visit.lines, stored, &serve, Came::Found);
+                if let Some(forward) = serve.refresh {
+                    // In the background: nobody gets the answer.
+                    self.run(&errand(forward));
+                }
+                Some(answer)
             }
+            Decision::Unsatisfied => Some(self.gateway_timeout()),
             Decision::Forward(_) if only_stored => None,
-            Decision::Forward(forward) => {
-                let why = forward.reason;
-                let fetch = forward.fetch(self.store.birth());
-                let spoken = (cached, why, Outcome::of_forward(why));
-                Some(self.call(visit, Some(spoken), Some((fetch, key.to_owned()))))
-            }
+            Decision::Forward(forward) => Some(self.run(&errand(forward))),
         }
     }
 
-    fn serve(&self, stored: &Stored<Kept>, serve: Serve) -> Answer {
-        let kept = &stored.representation;
-        let not_modified = serve.form == Form::NotModified;
-        let mut lines = kept.lines.clone();
-        lines.retain(|(name, _)| !not_modified || stands_in_not_modified(name));
-        lines.push((b"age".to_vec(), serve.age.to_string().into_bytes()));
-        let mut cache_status = Vec::new();
-        let ttl = i64::try_from(serve.ttl).unwrap_or(i64::MAX);
-        cache_status::hit(&mut cache_status, &self.name, ttl);
-        Answer {
-            status: if not_modified { 304 } else { stored.status },
-            lines,
-            body: if serve.form == Form::Full {
-                kept.body.clone()
-            } else {
-                Vec::new()
-            },
-            outcome: Some(Outcome::Hit),
-            cache_status,
-            called: None,
-        }
-    }
-
-    /// Calls the endpoint. `spoken` is what the cache says of it; with a fetch and a key its answer may be stored.
-    fn call(
+    fn errand<'a>(
         &self,
-        visit: &Visit<'_>,
-        spoken: Option<(&Cached, Reason, Outcome)>,
-        storing: Option<(Fetch, Key)>,
-    ) -> Answer {
-        let Some(origin) = visit.origin else {
-            return Answer::of_framework(0).calling(&visit.routed.name);
-        };
-        self.advance(origin.takes);
-        if let Some(drop) = &origin.meanwhile {
-            self.drop(&self.application.purge(drop, &[]));
-        }
-        let pieces = origin.pieces();
-        if origin.ends == Ends::Raises && pieces.is_empty() {
-            let mut answer = Answer::of_framework(500).calling(&visit.routed.name);
-            answer.body = b"Internal Server Error".to_vec();
-            return answer;
-        }
-        let status = origin.status.unwrap_or(200);
-        self.drop_after(visit, status);
-        let lines: Vec<_> = origin
-            .headers
-            .iter()
-            .map(|text| corpus::line(text))
-            .collect();
-        let mut answer = Answer {
-            status,
-            lines,
-            body: pieces.concat(),
-            called: Some(visit.routed.name.clone()),
-            ..Answer::default()
-        };
-        let Some((cached, why, outcome)) = spoken else {
-            return answer;
-        };
-        let kept = match storing {
-            Some((fetch, key)) => self.record(visit, cached, origin, (fetch, key), &mut answer),
-            None => Err(why),
-        };
-        self.drop_after(visit, status);
-        let (outcome, why) = outcome.settled(why, kept);
-        answer.outcome = Some(outcome);
-        let forward = cache_status::forward_for(why);
-        let explained = matches!(forward, Forward::Bypass | Forward::Request).then_some(why);
-        let detail = kept.err().or(explained);
-        cache_status::forward(
-            &mut answer.cache_status,
-            &self.name,
-            forward,
-            None,
-            kept.is_ok(),
-            detail,
-        );
-        answer
-    }
-
-    fn drop_after(&self, visit: &Visit<'_>, status: u16) {
-        let applies = |drop: &&Drop| match &drop.on {
-            Some(statuses) => statuses.contains(&status),
-            None => status < 400,
-        };
-        for drop in visit.routed.drops.iter().filter(applies) {
-            self.drop(&self.application.purge(drop, &visit.parameters));
-        }
-    }
-
-    /// Records the endpoint's answer; what the client is told of it.
-    fn record(
-        &self,
-        visit: &Visit<'_>,
-        cached: &Cached,
-        origin: &Origin,
-        (fetch, key): (Fetch, Key),
-        answer: &mut Answer,
-    ) -> Result<(), Reason> {
-        let owned = answer.lines.clone();
-        let lines: Vec<Line<'_>> = owned
-            .iter()
-            .map(|(name, value)| Line::new(name, value))
-            .collect();
-        let head = Head {
-            status: answer.status,
-            lines: &lines,
-        };
-        let inputs = &cached.plan.inputs;
-        let record = fetch.on_response(&head, &cached.policy, inputs, self.clock.now())?;
-        // As in any host: the head waits for the body only where it is known to come in one piece.
-        let waits = record.recording.wants_etag() && record.recording.announced_length().is_some();
-        let settled = self.finish(visit, cached, (record, key), origin, &lines);
-        if !waits {
-            return settled.map_or_else(
-                |(reason, at_head)| if at_head { Err(reason) } else { Ok(()) },
-                |_| Ok(()),
-            );
-        }
-        let etag = settled.map_err(|(reason, _)| reason)?;
-        if let Some(hash) = etag {
-            let tag = validators::format_generated(hash).to_vec();
-            answer.lines.push((b"etag".to_vec(), tag));
-        }
-        Ok(())
-    }
-
-    /// Takes the body and commits: the generated entity tag, or why nothing was stored and whether that was clear from
-    /// the head.
-    fn finish(
-        &self,
-        visit: &Visit<'_>,
-        cached: &Cached,
-        (record, key): (Record, Key),
-        origin: &Origin,
-        lines: &[Line<'_>],
-    ) -> Result<Option<u64>, (Reason, bool)> {
-        let Record {
-            varying,
-            mut recording,
-        } = record;
-        let request = visit.wire.request(visit.lines);
-        let route_tags = cached
-            .tags
-            .iter()
-            .filter_map(|tag| tag.fill(|name| visit.parameter(name)));
-        let route_tags: Vec<String> = route_tags.collect();
-        let tags = collect_tags(route_tags.iter().map(String::as_str), lines);
-        let tags = tags.map_err(|reason| (reason, true))?;
-        let mut labels = vec![cached.label];
-        Label::subtrees(request.route_path(), &mut labels).map_err(|reason| (reason, true))?;
-        labels.extend(tags.iter().map(|tag| Label::tag(tag)));
-        for piece in origin.pieces() {
-            recording
-                .push(piece.len())
-                .map_err(|reason| (reason, false))?;
-        }
-        if origin.ends != Ends::Whole {
-            return Err((Reason::Incomplete, false));
-        }
-        let body = origin.pieces().concat();
-        let etag = recording.wants_etag().then(|| Recording::make_etag(&body));
-        let kept = KeptFields::of(lines);
-        let mut kept_lines: Vec<_> = lines
-            .iter()
-            .filter(|line| kept.keeps(line.name))
-            .map(|line| (line.name.to_vec(), line.value.to_vec()))
-            .collect();
-        kept_lines.extend(etag.map(|hash| {
-            let tag = validators::format_generated(hash).to_vec();
-            (b"etag".to_vec(), tag)
-        }));
-        let weight = body.len();
-        let birth = recording.birth();
-        let representation = Kept {
-            lines: kept_lines,
-            body,
-        };
-        let stored = recording
-            .finish(etag, representation)
-            .map_err(|reason| (reason, false))?;
-        let put = Commit {
+        visit: &'a Visit<'a>,
+        cached: &'a Cached,
+        forward: Forward,
+        key: Key,
+        held: Option<Held>,
+    ) -> Errand<'a> {
+        Errand {
+            visit,
+            cached,
+            validates: forward.validates,
+            held: held.filter(|_| forward.wants_stored()),
+            fetch: forward.fetch(self.store.birth()),
             key,
-            birth,
-            path: request.route_path(),
-            labels: &labels,
-            varying: &varying,
-            lines: visit.lines,
-            stored,
-            weight,
-        };
-        commit(&self.store, &self.secret, put).map_err(|reason| (reason, false))?;
-        Ok(etag)
+        }
     }
 }
 
@@ -351,4 +191,15 @@ impl Visit<'_> {
         let found = self.parameters.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())
     }
+}
+
+fn borrowed(lines: &[OwnedLine]) -> Vec<Line<'_>> {
+    lines
+        .iter()
+        .map(|(name, value)| Line::new(name, value))
+        .collect()
+}
+
+fn owned(line: &Line<'_>) -> OwnedLine {
+    (line.name.to_vec(), line.value.to_vec())
 }

@@ -15,6 +15,7 @@ use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
 use fast_cache_store::{Limits, LocalStore, MemoryStore};
 use host::Host;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use wire::Wire;
 
@@ -75,6 +76,7 @@ fn play(scenario: &Scenario, raw: bool) -> Result<(), String> {
         secret: Secret::from_bytes(&[7; 48]),
         name: cache_name("fast-cache").expect("a name"),
         head_from_get: scenario.options.head_from_get,
+        calls: RefCell::default(),
     };
     let mut etag = String::new();
     for (number, step) in scenario.steps.iter().enumerate() {
@@ -89,7 +91,8 @@ fn play(scenario: &Scenario, raw: bool) -> Result<(), String> {
             if let Some(tag) = answer.all("etag").first() {
                 etag = String::from_utf8_lossy(tag).into_owned();
             }
-            compare::compare(step, origin.as_ref(), &answer).map_err(|problem| {
+            let calls = host.calls.take();
+            compare::compare(step, origin.as_ref(), &answer, &calls).map_err(|problem| {
                 let request = step.request.as_deref().unwrap_or_default();
                 format!("step {}, {request}: {problem}", number + 1)
             })?;

@@ -13,19 +13,22 @@ pub(crate) struct Wire {
     query: Vec<u8>,
     scheme: String,
     root_path: String,
-    lines: Vec<(Vec<u8>, Vec<u8>)>,
+    lines: Vec<OwnedLine>,
 }
+
+/// The name and value of a header line.
+pub(crate) type OwnedLine = (Vec<u8>, Vec<u8>);
 
 /// What the client got.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) lines: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) lines: Vec<OwnedLine>,
     pub(crate) body: Vec<u8>,
     pub(crate) outcome: Option<Outcome>,
     pub(crate) cache_status: Vec<u8>,
-    /// The name of the route whose endpoint was called.
-    pub(crate) called: Option<String>,
+    /// A server's answer where the endpoint raised.
+    pub(crate) is_exception: bool,
 }
 
 impl Wire {
@@ -42,7 +45,7 @@ impl Wire {
             .iter()
             .map(|text| line(&text.replace("$etag", etag)))
             .collect();
-        let has = |wanted: &[u8], lines: &[(Vec<u8>, Vec<u8>)]| {
+        let has = |wanted: &[u8], lines: &[OwnedLine]| {
             lines
                 .iter()
                 .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
@@ -96,10 +99,14 @@ impl Answer {
         }
     }
 
-    /// The same, but the endpoint of this route was called.
-    pub(crate) fn calling(mut self, route: &str) -> Self {
-        self.called = Some(route.to_owned());
-        self
+    /// The answer of a server whose application raised.
+    pub(crate) fn of_exception() -> Self {
+        Self {
+            status: 500,
+            body: b"Internal Server Error".to_vec(),
+            is_exception: true,
+            ..Self::default()
+        }
     }
 
     /// All values of a header.

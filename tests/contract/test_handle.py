@@ -145,7 +145,7 @@ def test_stats() -> None:
     cache = CacheHandle(app.state.storage)
     assert {name: cache.stats()[name] for name in STATS} == dict.fromkeys(STATS, 0)
     client.outcomes("/users/1", "/users/1", "/users/1", "/users/2", "/other", "/users/x")
-    client.get("/other", [("range", "bytes=0-0")])
+    client.get("/other", [("if-match", "*")])
     client.post("/by-request")
     stats = cache.stats()
     assert set(stats) == STATS | {"by_route"}
@@ -204,8 +204,8 @@ def test_explain() -> None:
     assert (key["query:page"], key["header:accept-language"]) == ("2", "de")
     assert key["header:authorization"].startswith("hashed:")
     assert "s3cret" not in json.dumps(explained) and "hush" not in json.dumps(explained)
-    assert client.get("/users/7", [("range", "bytes=0-0")]).cache == "BYPASS"
-    assert (explained["outcome"], explained["reason"]) == ("BYPASS", "request-range")
+    assert client.get("/users/7", [("if-match", "*")]).cache == "BYPASS"
+    assert (explained["outcome"], explained["reason"]) == ("BYPASS", "request-precondition")
     client.get("/plain")
     assert (explained["outcome"], explained["route"], explained["key"]) == (None, None, {})
     before = CacheHandle(app.state.storage).stats()

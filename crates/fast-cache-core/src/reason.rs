@@ -52,8 +52,6 @@ reasons! {
     RequestDirective = "request-directive", true;
     /// The request has a body, which the key does not hold.
     RequestBody = "request-body", true;
-    /// The request asks for a range of bytes.
-    RequestRange = "request-range", true;
     /// The request has a precondition that only the application can judge.
     RequestPrecondition = "request-precondition", true;
     /// The request carries `Authorization`, and nothing allows its answer to be shared.

@@ -121,7 +121,6 @@ pub const fn forward_for(reason: Reason) -> Forward {
         Reason::RequestNoStore
         | Reason::RequestNoCache
         | Reason::RequestDirective
-        | Reason::RequestRange
         | Reason::OnlyIfCached
         | Reason::RequestPrecondition => Forward::Request,
         Reason::RequestBody

@@ -6,7 +6,7 @@ use crate::names;
 use crate::representation::Representation;
 use fast_cache_core::exchange::{BodyOf, Layout, LineOf, Outcome, Piece, Serve, compose};
 use fast_cache_core::fields::Line;
-use fast_cache_core::fields::cache_status::Forward;
+use fast_cache_core::fields::cache_status::forward_for;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use pyo3::prelude::*;
@@ -17,9 +17,9 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 pub(crate) enum Came {
     /// It was found, and is stale where `Serve` says so.
     Found,
-    /// The application confirmed it; whether it was stored anew.
-    Confirmed(Result<(), Reason>),
-    /// The application failed, with this status if it gave one.
+    /// The application, asked for this reason, confirmed it; whether it was stored anew.
+    Confirmed(Reason, Result<(), Reason>),
+    /// The application, asked for this reason, failed, with this status if it gave one.
     InsteadOfFailure(Reason, Option<u16>),
 }
 
@@ -28,7 +28,7 @@ impl Came {
         match self {
             Self::Found if serve.stale => Outcome::Stale,
             Self::Found => Outcome::Hit,
-            Self::Confirmed(_) => Outcome::Revalidated,
+            Self::Confirmed(..) => Outcome::Revalidated,
             Self::InsteadOfFailure(..) => Outcome::Stale,
         }
     }
@@ -52,11 +52,12 @@ pub(crate) fn laid_out<'py>(
     list.append(age_line(py, serve.age)?)?;
     list.append(match came {
         Came::Found => status_lines.hit(py, serve.ttl)?,
-        Came::Confirmed(kept) => {
-            status_lines.asked(py, Forward::Stale, Some(304), kept.is_ok(), kept.err())?
+        Came::Confirmed(why, kept) => {
+            let why = forward_for(why);
+            status_lines.asked(py, why, Some(304), kept.is_ok(), kept.err())?
         }
         Came::InsteadOfFailure(why, status) => {
-            let why = fast_cache_core::fields::cache_status::forward_for(why);
+            let why = forward_for(why);
             status_lines.asked(py, why, status, false, Some(Reason::StandIn))?
         }
     })?;

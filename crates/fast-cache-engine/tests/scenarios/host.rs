@@ -19,13 +19,15 @@ use asking::Errand;
 use fast_cache_core::exchange::{Decision, Forward, begin};
 use fast_cache_core::fields::Line;
 use fast_cache_core::fields::cache_status::CacheName;
-use fast_cache_core::key::{Key, Secret, build_key, custom_key};
+use fast_cache_core::key::search::Searched;
+use fast_cache_core::key::{Identity, Key, Secret, Selecting, build_key, custom_key};
 use fast_cache_core::purge::Purge;
 use fast_cache_core::reason::Reason;
+use fast_cache_core::request::Request;
 use fast_cache_core::route::Resolution;
 use fast_cache_core::rules::request::Noted;
 use fast_cache_engine::clock::Clock;
-use fast_cache_engine::find::find;
+use fast_cache_engine::find::{find, find_by_search};
 use fast_cache_store::{Entry, LocalStore, MemoryStore};
 use replying::Came;
 use std::cell::RefCell;
@@ -133,7 +135,7 @@ impl Host {
             Ok(lookup) => lookup,
             Err(reason) => return bypass(reason),
         };
-        let (mut primary, mut variant) = (Vec::new(), Vec::new());
+        let mut primary = Vec::new();
         let (inputs, secret) = (&cached.plan.inputs, &self.secret);
         let key = match &cached.key {
             Some(text) => custom_key(identity, secret, text, &mut primary),
@@ -141,15 +143,20 @@ impl Host {
         };
         let (mut found, mut absent) = (None, Reason::Absent);
         if lookup.wants_stored() {
-            let finding = find(&self.store, key, secret, visit.lines, &mut variant);
+            let selecting = visit.selecting(cached);
+            let finding = find(&self.store, key, secret, selecting);
             (found, absent) = (finding.found, finding.absent);
+            if found.is_none() && cached.policy.is_http() {
+                let searched = visit.searched(cached, identity, secret, &request);
+                found = find_by_search(&self.store, &searched, selecting);
+            }
         }
         let stored = found
             .as_ref()
             .and_then(|found| Some((found.entry.response()?, found.soft)));
         let errand = |forward: Forward| {
             let held = found.as_ref().map(|found| Arc::clone(&found.entry));
-            self.errand(visit, cached, forward, key.to_owned(), held)
+            self.errand(visit, (cached, *identity), forward, key.to_owned(), held)
         };
         match lookup.decide(stored, absent, self.clock.now()) {
             Decision::Serve(serve) => {
@@ -170,7 +177,7 @@ impl Host {
     fn errand<'a>(
         &self,
         visit: &'a Visit<'a>,
-        cached: &'a Cached,
+        (cached, identity): (&'a Cached, Identity),
         forward: Forward,
         key: Key,
         held: Option<Held>,
@@ -178,6 +185,7 @@ impl Host {
         Errand {
             visit,
             cached,
+            identity,
             validates: forward.validates,
             held: held.filter(|_| forward.wants_stored()),
             fetch: forward.fetch(self.store.birth()),
@@ -186,7 +194,32 @@ impl Host {
     }
 }
 
-impl Visit<'_> {
+impl<'a> Visit<'a> {
+    /// How the request selects among variants.
+    fn selecting(&self, cached: &Cached) -> Selecting<'a> {
+        Selecting {
+            lines: self.lines,
+            normalize_language: cached.policy.options.normalize_language,
+        }
+    }
+
+    /// What the keys of responses that answer several queries are made of.
+    fn searched<'k>(
+        &'k self,
+        cached: &'k Cached,
+        identity: &'k Identity,
+        secret: &'k Secret,
+        request: &'k Request<'k>,
+    ) -> Searched<'k> {
+        Searched {
+            identity,
+            inputs: &cached.plan.inputs,
+            secret,
+            request,
+            host: Noted::from_lines(self.lines).host,
+        }
+    }
+
     fn parameter(&self, name: &str) -> Option<&str> {
         let found = self.parameters.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.as_str())

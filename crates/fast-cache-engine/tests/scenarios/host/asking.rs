@@ -5,7 +5,7 @@ use crate::application::Cached;
 use crate::corpus::{self, Drop, Ends};
 use crate::wire::{Answer, OwnedLine};
 use fast_cache_core::exchange::{Fetch, Head, Judged, Outcome};
-use fast_cache_core::key::{Key, KeyRef};
+use fast_cache_core::key::{Identity, Key, KeyRef};
 use fast_cache_core::purge::{Cover, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::invalidation::{Target, invalidated};
@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub(super) struct Errand<'a> {
     pub(super) visit: &'a Visit<'a>,
     pub(super) cached: &'a Cached,
+    pub(super) identity: Identity,
     pub(super) fetch: Fetch,
     pub(super) key: Key,
     /// What was found, where it may take part in the answer.

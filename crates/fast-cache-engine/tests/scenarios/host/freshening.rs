@@ -9,6 +9,7 @@ use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::Method;
 use fast_cache_core::rules::freshening::{Source, freshened};
+use fast_cache_core::rules::validation::Agreement;
 use fast_cache_core::stored::Stored;
 use fast_cache_store::LocalStore;
 
@@ -45,9 +46,13 @@ impl Host {
     ) -> Reason {
         let old = errand.stored().expect("what is updated was found");
         let lines = borrowed(&old.representation.lines);
-        if !freshening.agrees(old, &lines, update) {
-            self.forget(errand);
-            return Reason::Outdated;
+        match freshening.agreement(old, &lines, update) {
+            Agreement::Confirmed => {}
+            Agreement::Nothing => return Reason::Method,
+            Agreement::Outdated => {
+                self.forget(errand);
+                return Reason::Outdated;
+            }
         }
         let birth = freshening.birth();
         let Freshened { stored, kept } = merge(errand, freshening, old, update);

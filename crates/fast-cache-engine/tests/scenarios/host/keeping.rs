@@ -1,12 +1,12 @@
 //! A whole answer, stored.
 
 use super::asking::Errand;
-use super::{Host, Kept, owned};
+use super::{Host, Kept, borrowed, owned};
 use crate::corpus::Ends;
 use crate::wire::Answer;
 use fast_cache_core::exchange::{Record, Recording};
 use fast_cache_core::fields::no_vary_search::SearchVariance;
-use fast_cache_core::fields::{Line, validators};
+use fast_cache_core::fields::{Line, validators, values};
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::invalidation::{Target, carried};
@@ -14,7 +14,7 @@ use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_core::rules::request::Noted;
 use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_core::stored::Stored;
-use fast_cache_engine::commit::{Commit, commit};
+use fast_cache_engine::commit::{Commit, commit, remember_rule};
 
 impl Host {
     /// Records the endpoint's answer, which has these lines; what the client is told of it.
@@ -85,14 +85,27 @@ impl Host {
         varying: &[Box<str>],
         stored: Stored<Kept>,
     ) -> Result<(), Reason> {
-        let visit = errand.visit;
+        let (visit, cached) = (errand.visit, errand.cached);
+        let request = visit.wire.request(visit.lines);
+        let path = request.route_path();
+        let kept = borrowed(&stored.representation.lines);
+        let content_language = values(&kept, "content-language").next().map(<[u8]>::to_vec);
+        let variance = SearchVariance::parse(&kept);
+        let mut key = errand.key.clone();
+        if cached.policy.is_http() && !variance.is_default() {
+            let searched = visit.searched(cached, &errand.identity, &self.secret, &request);
+            let rules = searched.rules_key();
+            remember_rule(&self.store, rules, birth, path, &variance)?;
+            key = searched.key(&variance);
+        }
         let put = Commit {
-            key: errand.key.clone(),
+            key,
             birth,
-            path: visit.wire.request(visit.lines).route_path(),
+            path,
             labels,
             varying,
-            lines: visit.lines,
+            selecting: visit.selecting(cached),
+            content_language: content_language.as_deref(),
             weight: stored.representation.body.len(),
             stored,
         };
@@ -116,7 +129,7 @@ impl Host {
         labels.extend(tags.iter().map(|tag| Label::tag(tag)));
         if cached.policy.is_http() {
             let target = Target::of(&request, Noted::from_lines(visit.lines).host);
-            labels.extend(carried(&target, &SearchVariance::default(), lines)?);
+            labels.extend(carried(&target, &SearchVariance::parse(lines), lines)?);
         }
         Ok(labels)
     }

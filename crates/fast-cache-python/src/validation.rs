@@ -30,7 +30,7 @@ pub(crate) fn ask(
         }
     }
     let kept = HeaderLines::from_snapshot(stored.representation.lines.bind(py));
-    for Line { name, value } in Validators::of(&kept.lines()).lines() {
+    for Line { name, value } in Validators::of(stored, &kept.lines()).lines() {
         let pair = [PyBytes::new(py, name), PyBytes::new(py, value)];
         asking.append(PyTuple::new(py, pair)?)?;
     }

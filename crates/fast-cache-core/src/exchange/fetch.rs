@@ -114,10 +114,11 @@ impl Fetch {
     }
 
     /// Whether what was found may answer instead of the application, which has failed
-    /// ([RFC 5861 §4](https://www.rfc-editor.org/rfc/rfc5861#section-4)). That it is still to be found is for the host to
-    /// see to.
+    /// ([RFC 5861 §4](https://www.rfc-editor.org/rfc/rfc5861#section-4)); a stored failure never does. That it is still
+    /// to be found is for the host to see to.
     pub fn may_stand_in<R>(&self, found: &Stored<R>, now: Timestamp) -> bool {
         self.forward.has_stored
+            && !is_failure(found.status)
             && !found.traits.must_revalidate
             && !found.traits.always_validate
             && !found.stale_if_error.is_zero()

@@ -2,6 +2,7 @@
 //! ([RFC 9111 §4.3.1](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.1)).
 
 use crate::fields::{Line, values};
+use crate::stored::{Stored, StoredTag};
 
 /// The header lines that ask whether a stored response is still good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,16 +14,18 @@ pub struct Validators<'a> {
 }
 
 impl<'a> Validators<'a> {
-    /// The validators among the lines of a stored response, as the application gave them.
-    pub fn of(stored: &[Line<'a>]) -> Self {
-        let first = |name: &str| {
-            let line = stored.iter().find(|line| line.is(name));
-            line.map(|line| line.value.trim_ascii())
-                .filter(|value| !value.is_empty())
+    /// The validators of a stored response with these lines, as the application gave them. A tag that was made from the
+    /// body is none: the application does not know it, and would not look at the date beside it.
+    pub fn of<R>(stored: &'a Stored<R>, lines: &[Line<'a>]) -> Self {
+        let etag = match &stored.etag {
+            StoredTag::Given(tag) => Some(&**tag),
+            StoredTag::Generated(_) | StoredTag::None => None,
         };
+        let date = lines.iter().find(|line| line.is("last-modified"));
+        let is_there = |value: &&[u8]| !value.is_empty();
         Self {
-            etag: first("etag"),
-            last_modified: first("last-modified"),
+            etag: etag.filter(is_there),
+            last_modified: date.map(|line| line.value.trim_ascii()).filter(is_there),
         }
     }
 
@@ -80,22 +83,46 @@ pub fn agreement(stored: &[Line<'_>], body_length: u64, head: &[Line<'_>]) -> Ag
 mod tests {
     use super::{Agreement, Validators, agreement, replaced};
     use crate::fields::Line;
+    use crate::stored::{Stored, StoredTag, Traits};
+    use crate::time::Timestamp;
+    use std::time::Duration;
+
+    fn asked(etag: StoredTag, lines: &[Line<'_>]) -> Vec<(String, String)> {
+        let stored = Stored {
+            received: Timestamp::default(),
+            initial_age: 0,
+            lifetime: Duration::ZERO,
+            stale_while_revalidate: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+            status: 200,
+            traits: Traits::default(),
+            etag,
+            last_modified: None,
+            body_length: 0,
+            representation: (),
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let lines = Validators::of(&stored, lines).lines();
+        lines
+            .map(|line| (text(line.name), text(line.value)))
+            .collect()
+    }
 
     #[test]
     fn validators_are_sent_as_they_were_given() {
-        let stored = [
+        let lines = [
             Line::new(b"ETag", b" W/\"a\" "),
-            Line::new(b"Last-Modified", b"Sunday, 06-Nov-94 08:49:37 GMT"),
+            Line::new(b"Last-Modified", b" Sunday, 06-Nov-94 08:49:37 GMT"),
         ];
-        let lines: Vec<_> = Validators::of(&stored).lines().collect();
-        assert_eq!(
-            lines,
-            [
-                Line::new(b"if-none-match", b"W/\"a\""),
-                Line::new(b"if-modified-since", b"Sunday, 06-Nov-94 08:49:37 GMT"),
-            ]
+        let date = (
+            "if-modified-since".to_owned(),
+            "Sunday, 06-Nov-94 08:49:37 GMT".to_owned(),
         );
-        assert_eq!(Validators::of(&[]).lines().count(), 0);
+        let tag = ("if-none-match".to_owned(), "W/\"a\"".to_owned());
+        let given = StoredTag::Given(b"W/\"a\"".as_slice().into());
+        assert_eq!(asked(given, &lines), [tag, date.clone()]);
+        assert_eq!(asked(StoredTag::Generated(7), &lines), [date]);
+        assert!(asked(StoredTag::None, &[]).is_empty());
     }
 
     #[test]

@@ -118,10 +118,10 @@ fn cached(route: &Route, config: &Config, options: &Options) -> Cached {
         None => Statuses::default(),
     };
     let http_options = HttpOptions {
-        heuristics: options.heuristics,
-        cdn_cache_control: options.cdn_cache_control,
-        stale_on_error: options.stale_on_error,
-        normalize_language: options.normalize_language,
+        heuristics: http_mode && options.heuristics,
+        cdn_cache_control: http_mode && options.cdn_cache_control,
+        stale_on_error: http_mode && options.stale_on_error,
+        normalize_language: http_mode && options.normalize_language,
     };
     let policy = Policy {
         lifetime,

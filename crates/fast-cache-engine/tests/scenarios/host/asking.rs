@@ -41,7 +41,7 @@ impl Errand<'_> {
             return own.map(owned).collect();
         };
         let kept = borrowed(&stored.representation.lines);
-        let asking = Validators::of(&kept).lines();
+        let asking = Validators::of(stored, &kept).lines();
         own.filter(|line| !replaced(line.name))
             .copied()
             .chain(asking)

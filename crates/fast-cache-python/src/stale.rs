@@ -76,7 +76,8 @@ impl<'py> Visit<'_, '_, 'py> {
         errand.snapshot =
             rest.and_then(|rest| Snapshot::of(cached, self.target, &rest, self.root_path));
         if let Some(entry) = entry.filter(|_| forward.wants_stored()) {
-            if let Some(stored) = entry.response().filter(|_| forward.validates) {
+            if forward.unconditional {
+                let stored = entry.response().filter(|_| forward.validates);
                 crate::validation::ask(py, &mut errand, stored)?;
             }
             let head = self.target.method() == Some("HEAD");

@@ -1,4 +1,5 @@
-//! Asking the application to confirm what is stored: it gets a copy of the scope with conditions in its headers.
+//! Asking the application for the sake of what is stored: it gets a copy of the scope with other conditions in its
+//! headers than the client's, or none.
 
 use crate::lines::HeaderLines;
 use crate::names;
@@ -10,11 +11,11 @@ use fast_cache_core::stored::Stored;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
-/// Gives the application a copy of the scope whose headers ask whether `stored` is still good.
+/// Gives the application a copy of the scope whose headers ask whether `stored`, if there is one, is still good.
 pub(crate) fn ask(
     py: Python<'_>,
     errand: &mut Errand,
-    stored: &Stored<Representation>,
+    stored: Option<&Stored<Representation>>,
 ) -> PyResult<()> {
     let scope = errand.scope.bind(py).clone();
     let Some(headers) = scope.get_item(names::headers(py))? else {
@@ -29,10 +30,12 @@ pub(crate) fn ask(
             asking.append(pair)?;
         }
     }
-    let kept = HeaderLines::from_snapshot(stored.representation.lines.bind(py));
-    for Line { name, value } in Validators::of(stored, &kept.lines()).lines() {
-        let pair = [PyBytes::new(py, name), PyBytes::new(py, value)];
-        asking.append(PyTuple::new(py, pair)?)?;
+    if let Some(stored) = stored {
+        let kept = HeaderLines::from_snapshot(stored.representation.lines.bind(py));
+        for Line { name, value } in Validators::of(stored, &kept.lines()).lines() {
+            let pair = [PyBytes::new(py, name), PyBytes::new(py, value)];
+            asking.append(PyTuple::new(py, pair)?)?;
+        }
     }
     let inner = scope.copy()?;
     inner.set_item(names::headers(py), asking)?;

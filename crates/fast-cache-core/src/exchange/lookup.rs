@@ -202,7 +202,10 @@ impl<'a> Lookup<'a> {
         if !(welcome || refreshed) {
             return self.forward(reason, Some(stored), now);
         }
-        let refresh = refreshed.then(|| self.forwarded(reason, Some(stored), now));
+        let refresh = refreshed.then(|| Forward {
+            unconditional: true,
+            ..self.forwarded(reason, Some(stored), now)
+        });
         Decision::Serve(self.client.serve_stale(stored, left, refresh))
     }
 
@@ -220,13 +223,15 @@ impl<'a> Lookup<'a> {
             }
             other => other,
         };
+        let validates = !self.client.head && found.is_some_and(Stored::can_be_validated);
         Forward {
             reason,
+            validates,
+            unconditional: validates,
             only_shared: self.permits.only_shared,
             head: self.client.head,
             ranged: self.client.range,
             has_stored: found.is_some(),
-            validates: !self.client.head && found.is_some_and(Stored::can_be_validated),
             requested: now,
         }
     }
@@ -321,10 +326,12 @@ impl<'a> Client<'a> {
 pub struct Forward {
     /// Why it was not answered from the cache.
     pub reason: Reason,
-    /// The application is asked to confirm what is stored: with the lines of
-    /// [`Validators`](crate::rules::validation::Validators) in place of those that are
-    /// [`replaced`](crate::rules::validation::replaced).
+    /// The application is asked to confirm what is stored, with the lines of
+    /// [`Validators`](crate::rules::validation::Validators).
     pub validates: bool,
+    /// The lines of the request that are [`replaced`](crate::rules::validation::replaced) are left out: the application
+    /// is asked to confirm what is stored, or nobody waits for the part or the `304` that the client asked for.
+    pub unconditional: bool,
     pub(super) only_shared: bool,
     pub(super) head: bool,
     pub(super) ranged: bool,

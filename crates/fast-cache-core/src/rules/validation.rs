@@ -39,8 +39,8 @@ impl<'a> Validators<'a> {
     }
 }
 
-/// Whether a request's line of this name is left out when the application is asked to confirm what is stored: it would
-/// answer the client's own condition, or a part of the body, instead.
+/// Whether a request's line of this name is left out when the application is asked for the sake of what is stored: it
+/// would answer the client's own condition, or a part of the body, instead.
 pub fn replaced(name: &[u8]) -> bool {
     ["if-none-match", "if-modified-since", "if-range", "range"]
         .iter()

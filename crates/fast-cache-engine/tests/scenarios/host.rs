@@ -187,6 +187,7 @@ impl Host {
             cached,
             identity,
             validates: forward.validates,
+            unconditional: forward.unconditional,
             held: held.filter(|_| forward.wants_stored()),
             fetch: forward.fetch(self.store.birth()),
             key,

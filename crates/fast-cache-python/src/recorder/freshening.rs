@@ -37,7 +37,9 @@ impl Errand {
             return self.as_it_was(py, Reason::StoreFailed);
         };
         let said = refused.map_or_else(|| kept.as_ref().map(drop).map_err(|why| *why), Err);
-        let messages = self.answer_with(py, &stored, Came::Confirmed(self.reason, said)).ok()?;
+        let messages = self
+            .answer_with(py, &stored, Came::Confirmed(self.reason, said))
+            .ok()?;
         if refused.is_none() {
             match kept {
                 // That it was not kept is known too late to be said.

@@ -26,6 +26,8 @@ pub(super) struct Errand<'a> {
     pub(super) held: Option<Held>,
     /// The endpoint is asked to confirm what was found.
     pub(super) validates: bool,
+    /// The client's own conditions and ranges are left out.
+    pub(super) unconditional: bool,
 }
 
 impl Errand<'_> {
@@ -37,16 +39,16 @@ impl Errand<'_> {
     /// The header lines of the request as the endpoint sees them.
     fn lines(&self) -> Vec<OwnedLine> {
         let own = self.visit.lines.iter();
-        let Some(stored) = self.stored().filter(|_| self.validates) else {
-            return own.map(owned).collect();
-        };
-        let kept = borrowed(&stored.representation.lines);
-        let asking = Validators::of(stored, &kept).lines();
-        own.filter(|line| !replaced(line.name))
-            .copied()
-            .chain(asking)
-            .map(|line| owned(&line))
-            .collect()
+        let mut lines: Vec<_> = own
+            .filter(|line| !(self.unconditional && replaced(line.name)))
+            .map(owned)
+            .collect();
+        if let Some(stored) = self.stored().filter(|_| self.validates) {
+            let kept = borrowed(&stored.representation.lines);
+            let asking = Validators::of(stored, &kept).lines();
+            lines.extend(asking.map(|line| owned(&line)));
+        }
+        lines
     }
 }
 

@@ -1,7 +1,7 @@
 //! Committing a recorded response to a store.
 
 use fast_cache_core::fields::no_vary_search::SearchVariance;
-use fast_cache_core::key::{Key, Secret, Selecting};
+use fast_cache_core::key::{Key, KeyRef, Secret, Selecting};
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::varying::MAX_VARYING;
@@ -101,18 +101,21 @@ pub fn commit<R>(
     })
 }
 
-/// Remembers that responses for a path tell queries apart by `rule`, so that they are looked for by it.
+/// Remembers under `key` that responses for a path tell queries apart by `rule`, so that they are looked for by it. What
+/// stands under `own`, the request's own key, gives way: it would be found first.
 ///
 /// # Errors
 ///
 /// Why it was not remembered.
 pub fn remember_rule<R>(
     store: &(impl LocalStore<R> + ?Sized),
+    own: KeyRef<'_>,
     key: Key,
     birth: u64,
     path: &str,
     rule: &SearchVariance,
 ) -> Result<(), Reason> {
+    store.remove(own);
     let known = store.get(key.borrow());
     let known: &[SearchVariance] = match known.as_ref().map(|found| found.entry.content()) {
         Some(Content::Searches(searches)) => &searches.rules,

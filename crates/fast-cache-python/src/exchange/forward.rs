@@ -44,7 +44,7 @@ impl Exchange {
         // What a custom storage keeps is not in the store, and cannot be changed there.
         if let Some(entry) = progress.held.take().filter(|_| !hand_out) {
             if let Some(stored) = entry.response().filter(|_| forward.validates) {
-                validation::ask(py, &mut errand, stored)?;
+                validation::ask(py, &mut errand, Some(stored))?;
                 progress.inner_scope = Some(errand.scope.clone_ref(py));
             }
             let method = Target::read(self.asked.scope.bind(py));

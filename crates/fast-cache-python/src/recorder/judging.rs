@@ -187,7 +187,14 @@ impl Errand {
         let store = self.store.get();
         snapshot.searched(cached, &store.secret, &request.lines(), |searched| {
             let rules = searched.rules_key();
-            match remember_rule(&store.store, rules, birth, &self.path, &variance) {
+            match remember_rule(
+                &store.store,
+                key.borrow(),
+                rules,
+                birth,
+                &self.path,
+                &variance,
+            ) {
                 Ok(()) => searched.key(&variance),
                 // It would not be found.
                 Err(_) => key,

@@ -95,7 +95,7 @@ impl Host {
         if cached.policy.is_http() && !variance.is_default() {
             let searched = visit.searched(cached, &errand.identity, &self.secret, &request);
             let rules = searched.rules_key();
-            remember_rule(&self.store, rules, birth, path, &variance)?;
+            remember_rule(&self.store, key.borrow(), rules, birth, path, &variance)?;
             key = searched.key(&variance);
         }
         let put = Commit {

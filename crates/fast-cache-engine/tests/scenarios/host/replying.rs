@@ -75,6 +75,9 @@ impl Host {
     /// The answer to a request that takes only what is stored.
     pub(super) fn gateway_timeout(&self) -> Answer {
         let mut answer = Answer::of_framework(504);
+        answer
+            .lines
+            .push((b"content-length".to_vec(), b"0".to_vec()));
         answer.outcome = Some(Outcome::Miss);
         cache_status::neither(&mut answer.cache_status, &self.name, Reason::OnlyIfCached);
         answer

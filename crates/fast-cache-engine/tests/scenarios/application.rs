@@ -137,7 +137,6 @@ fn cached(route: &Route, config: &Config, options: &Options) -> Cached {
         statuses,
         max_body_size: options.max_body_size.unwrap_or(1 << 20),
         canonical: canonical.into(),
-        ..Policy::default()
     };
     let cacheable = options.methods.clone().unwrap_or(vec!["GET".into()]);
     let identities = route

@@ -59,7 +59,7 @@ fn every_scenario_holds() {
         skipped.len()
     );
     assert!(failures.is_empty(), "{}\n{summary}", failures.join("\n"));
-    assert!(played >= 120 && skipped.len() <= 5, "{summary}");
+    assert!(played >= 400 && skipped.len() <= 5, "{summary}");
     println!("{summary}");
 }
 

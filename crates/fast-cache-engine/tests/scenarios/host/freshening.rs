@@ -1,6 +1,7 @@
 //! A confirmation of what is stored.
 
 use super::asking::Errand;
+use super::keeping::labels;
 use super::replying::Came;
 use super::{Host, Kept, borrowed, owned};
 use crate::wire::Answer;
@@ -94,7 +95,7 @@ impl Host {
         varying: &[Box<str>],
         stored: Stored<Kept>,
     ) -> Result<(), Reason> {
-        let labels = self.labels(errand, &borrowed(&stored.representation.lines))?;
+        let labels = labels(errand, &borrowed(&stored.representation.lines))?;
         self.commit(errand, birth, &labels, varying, stored)
     }
 

@@ -25,7 +25,7 @@ impl Host {
         lines: &[Line<'_>],
         answer: &mut Answer,
     ) -> Result<(), Reason> {
-        let labels = self.labels(errand, lines)?;
+        let labels = labels(errand, lines)?;
         // As in any host: the head waits for the body only where it is known to come in one piece.
         let waits = record.recording.wants_etag() && record.recording.announced_length().is_some();
         let finished = self.finish(errand, record, &labels, lines);
@@ -111,26 +111,22 @@ impl Host {
         };
         commit(&self.store, &self.secret, put)
     }
+}
 
-    /// What an answer with these lines can be dropped by.
-    pub(super) fn labels(
-        &self,
-        errand: &Errand<'_>,
-        lines: &[Line<'_>],
-    ) -> Result<Vec<Label>, Reason> {
-        let (visit, cached) = (errand.visit, errand.cached);
-        let request = visit.wire.request(visit.lines);
-        let tags = cached.tags.iter();
-        let tags = tags.filter_map(|tag| tag.fill(|name| visit.parameter(name)));
-        let tags: Vec<String> = tags.collect();
-        let tags = collect_tags(tags.iter().map(String::as_str), lines)?;
-        let mut labels = vec![cached.label];
-        Label::subtrees(request.route_path(), &mut labels)?;
-        labels.extend(tags.iter().map(|tag| Label::tag(tag)));
-        if cached.policy.is_http() {
-            let target = Target::of(&request, Noted::from_lines(visit.lines).host);
-            labels.extend(carried(&target, &SearchVariance::parse(lines), lines)?);
-        }
-        Ok(labels)
+/// What an answer with these lines can be dropped by.
+pub(super) fn labels(errand: &Errand<'_>, lines: &[Line<'_>]) -> Result<Vec<Label>, Reason> {
+    let (visit, cached) = (errand.visit, errand.cached);
+    let request = visit.wire.request(visit.lines);
+    let tags = cached.tags.iter();
+    let tags = tags.filter_map(|tag| tag.fill(|name| visit.parameter(name)));
+    let tags: Vec<String> = tags.collect();
+    let tags = collect_tags(tags.iter().map(String::as_str), lines)?;
+    let mut labels = vec![cached.label];
+    Label::subtrees(request.route_path(), &mut labels)?;
+    labels.extend(tags.iter().map(|tag| Label::tag(tag)));
+    if cached.policy.is_http() {
+        let target = Target::of(&request, Noted::from_lines(visit.lines).host);
+        labels.extend(carried(&target, &SearchVariance::parse(lines), lines)?);
     }
+    Ok(labels)
 }

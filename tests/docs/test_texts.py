@@ -69,6 +69,11 @@ def test_rules_name_files_of_the_core() -> None:
         assert (ROOT / "crates/fast-cache-core/src" / file).exists(), file
 
 
+def test_rules_name_every_file_of_scenarios_and_no_other() -> None:
+    named = set(re.findall(r"`([a-z_]+\.toml)`", prose(ROOT / "docs" / "rules.md")))
+    assert named == {file.name for file in (ROOT / "testdata" / "scenarios").glob("*.toml")}
+
+
 def test_every_reason_has_its_row_and_no_other() -> None:
     source = (ROOT / "crates/fast-cache-core/src/reason.rs").read_text()
     reasons = re.findall(r'^    \w+ = "([a-z-]+)", (?:true|false);', source, re.MULTILINE)

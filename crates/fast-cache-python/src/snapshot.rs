@@ -18,6 +18,8 @@ pub(crate) struct Snapshot {
     raw_path: Option<Vec<u8>>,
     root_path: String,
     query: Vec<u8>,
+    /// Its keys are the cache's own, so that a response which answers several queries is found by them.
+    pub(crate) searches: bool,
 }
 
 impl Snapshot {
@@ -41,6 +43,7 @@ impl Snapshot {
             raw_path: request.raw_path.map(<[u8]>::to_vec),
             root_path: root_path.to_owned(),
             query: request.query.to_vec(),
+            searches: true,
         }))
     }
 

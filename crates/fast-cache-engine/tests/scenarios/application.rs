@@ -37,6 +37,13 @@ pub(crate) struct Cached {
     pub(crate) key: Option<String>,
 }
 
+impl Cached {
+    /// Whether a response may answer several queries: an author's key does not know of them.
+    pub(crate) fn searches(&self) -> bool {
+        self.policy.is_http() && self.key.is_none()
+    }
+}
+
 impl Application {
     pub(crate) fn new(routes: &[Route], options: &Options) -> Self {
         let mut table = TableBuilder::new();

@@ -146,7 +146,7 @@ impl Host {
             let selecting = visit.selecting(cached);
             let finding = find(&self.store, key, secret, selecting);
             (found, absent) = (finding.found, finding.absent);
-            if found.is_none() && cached.policy.is_http() {
+            if found.is_none() && cached.searches() {
                 let searched = visit.searched(cached, identity, secret, &request);
                 found = find_by_search(&self.store, &searched, selecting);
             }

@@ -3,7 +3,8 @@
 use super::Exchange;
 use crate::lines::HeaderLines;
 use crate::recorder::{Errand, Held, Recorder};
-use crate::scope::{Details, Target};
+use crate::scope::{Details, Rest, Target};
+use crate::snapshot::Snapshot;
 use crate::{strict, validation};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
@@ -65,6 +66,14 @@ impl Exchange {
         let headers = Details::read(scope).map(|details| details.headers.pairs().clone());
         let path = Target::read(scope)
             .and_then(|target| Some(route_path(target.path()?, &self.asked.root_path).into()));
+        let asked = Target::read(scope).zip(Rest::read(scope));
+        let snapshot = asked.and_then(|(target, rest)| {
+            let mut snapshot =
+                Snapshot::of(self.cached().ok()?, &target, &rest, &self.asked.root_path)?;
+            // An author's key, or a custom storage, does not know of other queries.
+            snapshot.searches = false;
+            Some(snapshot)
+        });
         Ok(Errand {
             application: self.application.clone_ref(py),
             route: self.route,
@@ -79,7 +88,7 @@ impl Exchange {
             outer_scope: None,
             held: None,
             refreshing: None,
-            snapshot: None,
+            snapshot,
             hand_out,
         })
     }

@@ -176,7 +176,7 @@ impl Errand {
         birth: u64,
         lines: &[Line<'_>],
     ) -> Key {
-        let (Some(snapshot), false) = (&self.snapshot, self.hand_out) else {
+        let Some(snapshot) = self.snapshot.as_ref().filter(|known| known.searches) else {
             return key;
         };
         let variance = SearchVariance::parse(lines);

@@ -92,7 +92,7 @@ impl Host {
         let content_language = values(&kept, "content-language").next().map(<[u8]>::to_vec);
         let variance = SearchVariance::parse(&kept);
         let mut key = errand.key.clone();
-        if cached.policy.is_http() && !variance.is_default() {
+        if cached.searches() && !variance.is_default() {
             let searched = visit.searched(cached, &errand.identity, &self.secret, &request);
             let rules = searched.rules_key();
             remember_rule(&self.store, key.borrow(), rules, birth, path, &variance)?;

@@ -203,6 +203,9 @@ def _compare(step: Step, answer: Answer, where: str) -> None:
         assert answer.all("age") == [str(step.age)], f"{where}: Age"
     elif from_cache:
         assert len(answer.all("age")) == 1, f"{where}: Age stands once"
+    has_content = status != 304 and not (step.request or "").startswith("HEAD ")
+    if from_cache and has_content and (length := answer.header("content-length")) is not None:
+        assert length == str(len(answer.body)), f"{where}: Content-Length"
     lines = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in answer.lines]
     expected = [text.replace("$boundary", boundary) for text in step.lines]
     _compare_lines(expected, step.without, lines, where)

@@ -58,6 +58,18 @@ pub(crate) fn compare(
         None if from_cache => same("lines of Age", answer.all("age").len(), 1)?,
         None => {}
     }
+    let head = step
+        .request
+        .as_deref()
+        .is_some_and(|request| request.starts_with("HEAD "));
+    if from_cache
+        && answer.status != 304
+        && !head
+        && let Some(length) = answer.all("content-length").first()
+    {
+        let is = String::from_utf8_lossy(length).into_owned();
+        same("content-length", is, answer.body.len().to_string())?;
+    }
     let expected: Vec<String> = step.lines.iter().map(|text| filled(text)).collect();
     compare_lines(&expected, &step.without, |name| answer.all(name))
 }

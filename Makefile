@@ -13,6 +13,9 @@ MATRIX ?= 0.111.1 0.120.2 0.121.3 0.136.3 0.137.2 starlette
 MATRIX_SELECT ?= not server and not slow
 # More arguments for pytest on the newest FastAPI: make test-python PYTEST="-k vary"
 PYTEST ?=
+# What `make fuzz` runs, all targets if empty, and for how many seconds each: make fuzz FUZZ=exchange FUZZ_TIME=600
+FUZZ ?=
+FUZZ_TIME ?= 60
 # More arguments for benches/run.py.
 BENCH ?=
 
@@ -46,6 +49,23 @@ lint: lint-sources lint-rust lint-python ## Check format, style, types, stubs an
 bench: wheel ## Run the benchmarks on a release build; more arguments in BENCH
 	@echo "Benchmarks: needs a machine with nothing else to do."
 	@$(VENV_PYTHON) benches/run.py $(BENCH)
+
+.PHONY: fuzz
+fuzz: cargo ## Fuzz FUZZ, or every target, for FUZZ_TIME seconds each; guided by coverage if cargo-bolero is there
+	@targets="$(FUZZ)"; \
+	targets=$${targets:-$$(cargo test --quiet --locked -p fast-cache-fuzz -- --list | sed -n 's/: test$$//p')}; \
+	for target in $$targets; do \
+		echo "Fuzzing $$target for $(FUZZ_TIME) s"; \
+		if cargo bolero --version >/dev/null 2>&1; then \
+			corpus="$(CURDIR)/target/fuzz/corpus/$$target"; \
+			mkdir -p "$$corpus" && cp -r fuzz/targets/__fuzz__/$$target/corpus/. "$$corpus"; \
+			cargo bolero test -p fast-cache-fuzz $$target --rustc-bootstrap --sanitizer NONE \
+				-T $(FUZZ_TIME)s -l 2000 --corpus-dir "$$corpus"; \
+		else \
+			BOLERO_RANDOM_ITERATIONS=1000000000 BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ_TIME)000 \
+				cargo test --quiet --locked --profile fuzz -p fast-cache-fuzz -- --exact $$target; \
+		fi; \
+	done
 
 .PHONY: format
 format: venv-lint ## Format the Rust and Python sources

@@ -28,6 +28,7 @@ SHARED = "fast-cache-shared"
 REDIS = "fast-cache-redis"
 TOWER = "fast-cache-tower"
 PYTHON = "fast-cache-python"
+FUZZ = "fast-cache-fuzz"
 
 ALLOWED: dict[str, frozenset[str]] = {
     CORE: frozenset(),
@@ -37,6 +38,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     ENGINE: frozenset({CORE, STORE}),
     TOWER: frozenset({CORE, STORE, ENGINE}),
     PYTHON: frozenset({CORE, STORE, ENGINE, SHARED, REDIS}),
+    FUZZ: frozenset({CORE, STORE, ENGINE}),
 }
 
 GUARDED: dict[str, tuple[frozenset[str], str]] = {

@@ -1,0 +1,198 @@
+//! What the host stores: answers of the application, and stored ones that it has confirmed.
+
+use super::account::{Account, How};
+use super::host::{Host, Kept, Pending};
+use super::told;
+use super::wire::{Origin, Wire};
+use crate::choices::Pair;
+use crate::fields::lines;
+use fast_cache_core::exchange::{Client, Freshened, Freshening, Record, Recording};
+use fast_cache_core::fields::no_vary_search::SearchVariance;
+use fast_cache_core::fields::{Line, validators, values};
+use fast_cache_core::key::Key;
+use fast_cache_core::purge::Label;
+use fast_cache_core::reason::Reason;
+use fast_cache_core::request::Method;
+use fast_cache_core::rules::freshening::{Source, freshened};
+use fast_cache_core::rules::invalidation::{Target, carried};
+use fast_cache_core::rules::kept_fields::KeptFields;
+use fast_cache_core::rules::request::Noted;
+use fast_cache_core::rules::tagging::collect_tags;
+use fast_cache_core::stored::Stored;
+use fast_cache_engine::commit::{Commit, commit, remember_rule};
+use fast_cache_store::Entry;
+use std::sync::Arc;
+
+impl Host {
+    pub(super) fn record(
+        &self,
+        pending: &Pending,
+        key: &Key,
+        record: Record,
+        origin: &Origin,
+        update: &[Line<'_>],
+    ) -> Result<(), Reason> {
+        let Record {
+            varying,
+            mut recording,
+        } = record;
+        let body = &origin.body;
+        for piece in body.chunks(16) {
+            recording.push(piece.len())?;
+        }
+        if origin.breaks_off {
+            return Err(Reason::Incomplete);
+        }
+        let etag = recording.wants_etag().then(|| Recording::make_etag(body));
+        let made = etag.map(|hash| {
+            (
+                b"etag".to_vec(),
+                validators::format_generated(hash).to_vec(),
+            )
+        });
+        let keeps = KeptFields::of(update);
+        let kept = origin
+            .lines
+            .iter()
+            .filter(|(name, _)| keeps.keeps(name))
+            .cloned();
+        let lines: Vec<Pair> = kept.chain(made.clone()).collect();
+        let mut expected = told::kept(&origin.lines);
+        expected.extend(made);
+        let account = Account {
+            request: pending.wire.clone(),
+            born: pending.born,
+            requested: pending.requested,
+            received: self.clock.now(),
+            dated: origin.lines.clone(),
+            judged: origin.lines.clone(),
+            expected,
+        };
+        let birth = recording.birth();
+        let kept = Kept {
+            lines,
+            body: body.clone(),
+            account,
+        };
+        let stored = recording.finish(etag, kept)?;
+        self.commit(&pending.wire, key.clone(), birth, &varying, stored)
+    }
+
+    pub(super) fn freshen(
+        &self,
+        pending: &Pending,
+        key: &Key,
+        freshening: Freshening,
+        held: &Arc<Entry<Kept>>,
+        update: &[Line<'_>],
+        answers: bool,
+    ) {
+        let old = held.response().expect("a response");
+        let before = lines(&old.representation.lines);
+        let merged = freshened(&before, update)
+            .into_iter()
+            .map(|source| match source {
+                Source::Stored(index) => before[index],
+                Source::Update(index) => update[index],
+            });
+        let merged: Vec<Line<'_>> = merged.collect();
+        let pairs = |all: &[Line<'_>]| -> Vec<Pair> {
+            all.iter()
+                .map(|line| (line.name.to_vec(), line.value.to_vec()))
+                .collect()
+        };
+        let expected = told::confirmed(&old.representation.account.expected, &pairs(update));
+        let account = Account {
+            request: pending.wire.clone(),
+            born: pending.born,
+            requested: pending.requested,
+            received: self.clock.now(),
+            dated: pairs(update),
+            judged: expected.clone(),
+            expected,
+        };
+        let kept = Kept {
+            lines: pairs(&merged),
+            body: old.representation.body.clone(),
+            account,
+        };
+        let birth = freshening.birth();
+        let Freshened { stored, kept } =
+            freshening.finish(old, update, &merged, &self.policy, &self.inputs, kept);
+        if answers {
+            let all = lines(&pending.wire.lines);
+            let client = Client::of(&all, Method::Get, &self.policy);
+            self.check(
+                &pending.wire,
+                &stored,
+                &client.serve(&stored, self.clock.now()),
+                How::Confirmed,
+            );
+        }
+        match kept {
+            Ok(varying) if answers || self.is_current(held) => {
+                // That it could not be kept is no fault.
+                let _ = self.commit(&pending.wire, key.clone(), birth, &varying, stored);
+            }
+            Ok(_) => {}
+            Err(_) => self.forget(held),
+        }
+    }
+
+    fn commit(
+        &self,
+        wire: &Wire,
+        key: Key,
+        birth: u64,
+        varying: &[Box<str>],
+        stored: Stored<Kept>,
+    ) -> Result<(), Reason> {
+        let kept = stored.representation.lines.clone();
+        let kept = lines(&kept);
+        let all = lines(&wire.lines);
+        let request = wire.request(&all);
+        let host = Noted::from_lines(&all).host;
+        let mut labels = vec![Label::endpoint(b"endpoint")];
+        Label::subtrees(wire.path, &mut labels)?;
+        labels.extend(
+            collect_tags(std::iter::empty(), &kept)?
+                .iter()
+                .map(|tag| Label::tag(tag)),
+        );
+        let mut key = key;
+        if self.policy.is_http() {
+            let variance = SearchVariance::parse(&kept);
+            labels.extend(carried(&Target::of(&request, host), &variance, &kept)?);
+            if !variance.is_default() {
+                let (rules, shared) = self.searched(&request, host, |searched| {
+                    (searched.rules_key(), searched.key(&variance))
+                });
+                if remember_rule(
+                    &self.store,
+                    key.borrow(),
+                    rules,
+                    birth,
+                    wire.path,
+                    &variance,
+                )
+                .is_ok()
+                {
+                    key = shared;
+                }
+            }
+        }
+        let weight = stored.representation.body.len() + 64 * kept.len();
+        let put = Commit {
+            key,
+            birth,
+            path: wire.path,
+            labels: &labels,
+            varying,
+            selecting: self.selecting(&all),
+            content_language: values(&kept, "content-language").next(),
+            stored,
+            weight,
+        };
+        commit(&self.store, &self.secret, put)
+    }
+}

@@ -5,4 +5,5 @@
 pub mod clock;
 pub mod commit;
 pub mod find;
+pub mod flight;
 pub mod observe;

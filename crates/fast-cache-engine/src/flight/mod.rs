@@ -1,0 +1,157 @@
+//! Requests that wait for each other's answers: concurrent misses of one key make one call of the application.
+//!
+//! The first request for a key *leads*: it gets a [`Permit`] and asks the application. Those that come meanwhile get a
+//! [`Ticket`] and wait. The permit *lands*, at the latest when it is dropped, and the landing says what the others do:
+//!
+//! | landing | because | the others |
+//! |---|---|---|
+//! | [`Landing::Stored`] | the answer was stored | look it up |
+//! | [`Landing::Unshared`] | the answer is for its own client only, or not for keeping | all go on by themselves, at once |
+//! | [`Landing::Failed`] | the leader raised, was cancelled, or never answered | one of them leads once more, the others wait on; if that fails too, all go on by themselves |
+//!
+//! Nobody queues behind a key that is known to be unshared: it is remembered for a while, and requests for it neither
+//! lead nor wait. How long a request waits at most is its host's to say: it drops its ticket and goes on by itself.
+//!
+//! No lock is held while a waker is called.
+
+mod known;
+mod ticket;
+
+pub use ticket::{News, Ticket};
+
+use fast_cache_core::key::KeyRef;
+use fast_cache_core::time::Timestamp;
+use known::Known;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::time::Duration;
+use ticket::Flight;
+
+/// For how long a key stays known to be unshared.
+pub const UNSHARED_FOR: Duration = Duration::from_secs(5);
+
+/// The requests that are under way, by the digest of their key: two keys with one digest would wait for each other, and
+/// then look up their own.
+#[derive(Debug, Default)]
+pub struct Flights {
+    under_way: Mutex<HashMap<u128, Arc<Flight>>>,
+    unshared: Mutex<Known>,
+}
+
+/// What a request does about the others for its key.
+#[derive(Debug)]
+pub enum Boarding {
+    /// It asks the application for all of them.
+    Lead(Permit),
+    /// It waits for the one that does.
+    Follow(Ticket),
+    /// It goes on by itself: answers under this key are known to be unshared.
+    Alone,
+}
+
+/// How the request of a leader came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landing {
+    /// Its answer was stored.
+    Stored,
+    /// Its answer is no one else's; with `true`, neither will be the next ones.
+    Unshared(bool),
+    /// There is no answer.
+    Failed,
+}
+
+impl Flights {
+    /// Joins the requests for `key`.
+    pub fn board(self: &Arc<Self>, key: KeyRef<'_>, now: Timestamp) -> Boarding {
+        if self.unshared.lock().holds(key.digest, now) {
+            return Boarding::Alone;
+        }
+        let mut under_way = self.under_way.lock();
+        match under_way.entry(key.digest) {
+            Entry::Occupied(entry) => Boarding::Follow(Ticket::of(entry.get())),
+            Entry::Vacant(entry) => {
+                entry.insert(Arc::default());
+                Boarding::Lead(Permit::new(Arc::clone(self), key.digest))
+            }
+        }
+    }
+
+    /// How many keys are being asked for.
+    pub fn under_way(&self) -> usize {
+        self.under_way.lock().len()
+    }
+
+    /// Takes a flight off the list, so that nobody joins it any more.
+    fn take(&self, digest: u128) -> Option<Arc<Flight>> {
+        self.under_way.lock().remove(&digest)
+    }
+}
+
+/// The right to ask the application for all who wait for a key. Dropping it lands it as failed.
+#[derive(Debug)]
+pub struct Permit {
+    flights: Arc<Flights>,
+    /// Taken when it lands.
+    digest: Option<u128>,
+}
+
+impl Permit {
+    fn new(flights: Arc<Flights>, digest: u128) -> Self {
+        Self {
+            flights,
+            digest: Some(digest),
+        }
+    }
+
+    /// Tells those who wait how it came out.
+    pub fn land(mut self, landing: Landing, now: Timestamp) {
+        if let (Landing::Unshared(true), Some(digest)) = (landing, self.digest) {
+            let until = now.plus(UNSHARED_FOR);
+            self.flights.unshared.lock().note(digest, until);
+        }
+        self.settle(landing);
+    }
+
+    fn settle(&mut self, landing: Landing) {
+        let Some(digest) = self.digest.take() else {
+            return;
+        };
+        if landing == Landing::Failed {
+            self.hand_on(digest);
+        } else if let Some(flight) = self.flights.take(digest) {
+            flight.land(landing);
+        }
+    }
+
+    /// One of those who wait leads once more, if this has not been tried before.
+    fn hand_on(&self, digest: u128) {
+        let mut under_way = self.flights.under_way.lock();
+        let Some(flight) = under_way.get(&digest).map(Arc::clone) else {
+            return;
+        };
+        // Under the lock, so that nobody can join a flight that has just been given up.
+        let successor = flight.successor();
+        if successor.is_none() {
+            under_way.remove(&digest);
+        }
+        drop(under_way);
+        match successor {
+            Some(successor) => {
+                let permit = Self::new(Arc::clone(&self.flights), digest);
+                successor.promote(permit);
+            }
+            None => flight.land(Landing::Failed),
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.settle(Landing::Failed);
+    }
+}
+
+#[cfg(test)]
+mod tests;

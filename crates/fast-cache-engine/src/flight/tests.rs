@@ -1,0 +1,155 @@
+//! Flights, request by request.
+
+use super::ticket::News;
+use super::{Boarding, Flights, Landing, Permit, Ticket, UNSHARED_FOR};
+use fast_cache_core::key::Key;
+use fast_cache_core::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Poll, Wake, Waker};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+
+#[derive(Default)]
+struct Bell(AtomicUsize);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn key(number: u8) -> Key {
+    Key::new(u128::from(number), Box::new([number]))
+}
+
+fn board(flights: &Arc<Flights>, number: u8) -> Boarding {
+    flights.board(key(number).borrow(), NOW)
+}
+
+fn lead(flights: &Arc<Flights>) -> Permit {
+    match board(flights, 1) {
+        Boarding::Lead(permit) => permit,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn follow(flights: &Arc<Flights>) -> (Ticket, Arc<Bell>) {
+    let Boarding::Follow(ticket) = board(flights, 1) else {
+        panic!("nobody leads");
+    };
+    let bell = Arc::<Bell>::default();
+    assert!(poll(&ticket, &bell).is_none());
+    (ticket, bell)
+}
+
+fn poll(ticket: &Ticket, bell: &Arc<Bell>) -> Option<News> {
+    match ticket.poll(&Waker::from(Arc::clone(bell))) {
+        Poll::Ready(news) => Some(news),
+        Poll::Pending => None,
+    }
+}
+
+fn landed(follower: &(Ticket, Arc<Bell>)) -> Option<Landing> {
+    match poll(&follower.0, &follower.1)? {
+        News::Landed(landing) => Some(landing),
+        News::Lead(_) => panic!("leads"),
+    }
+}
+
+fn leads(follower: &(Ticket, Arc<Bell>)) -> Option<Permit> {
+    match poll(&follower.0, &follower.1)? {
+        News::Lead(permit) => Some(permit),
+        News::Landed(landing) => panic!("{landing:?}"),
+    }
+}
+
+#[test]
+fn all_are_told_what_became_of_the_leader() {
+    for landing in [Landing::Stored, Landing::Unshared(false)] {
+        let flights = Arc::<Flights>::default();
+        let permit = lead(&flights);
+        let followers: Vec<_> = (0..3).map(|_| follow(&flights)).collect();
+        permit.land(landing, NOW);
+        for follower in &followers {
+            assert_eq!(follower.1.0.load(Ordering::SeqCst), 1);
+            assert_eq!(landed(follower), Some(landing));
+        }
+        assert_eq!(flights.under_way(), 0);
+        assert!(matches!(board(&flights, 1), Boarding::Lead(_)));
+    }
+}
+
+#[test]
+fn keys_do_not_wait_for_each_other() {
+    let flights = Arc::<Flights>::default();
+    let _permit = lead(&flights);
+    assert!(matches!(board(&flights, 2), Boarding::Lead(_)));
+}
+
+#[test]
+fn a_key_that_is_unshared_is_remembered_for_a_while() {
+    let flights = Arc::<Flights>::default();
+    lead(&flights).land(Landing::Unshared(true), NOW);
+    assert!(matches!(board(&flights, 1), Boarding::Alone));
+    let later = NOW.plus(UNSHARED_FOR);
+    assert!(matches!(
+        flights.board(key(1).borrow(), later),
+        Boarding::Lead(_)
+    ));
+}
+
+#[test]
+fn one_follower_leads_once_more_and_then_nobody_waits() {
+    let flights = Arc::<Flights>::default();
+    let permit = lead(&flights);
+    let (first, second, third) = (follow(&flights), follow(&flights), follow(&flights));
+    drop(permit);
+    let permit = leads(&first).expect("the first leads");
+    assert_eq!(landed(&second), None);
+    let fourth = follow(&flights);
+    drop(permit);
+    for follower in [&second, &third, &fourth] {
+        assert_eq!(landed(follower), Some(Landing::Failed));
+    }
+    assert_eq!(flights.under_way(), 0);
+}
+
+#[test]
+fn a_second_leader_that_succeeds_lands_for_all() {
+    let flights = Arc::<Flights>::default();
+    let permit = lead(&flights);
+    let (first, second) = (follow(&flights), follow(&flights));
+    drop(permit);
+    let permit = leads(&first).expect("the first leads");
+    permit.land(Landing::Stored, NOW);
+    assert_eq!(landed(&second), Some(Landing::Stored));
+}
+
+#[test]
+fn those_who_have_left_do_not_lead() {
+    let flights = Arc::<Flights>::default();
+    let permit = lead(&flights);
+    let (first, second) = (follow(&flights), follow(&flights));
+    drop(first);
+    drop(permit);
+    assert!(leads(&second).is_some());
+}
+
+#[test]
+fn one_who_leaves_when_it_is_to_lead_fails_for_the_others() {
+    let flights = Arc::<Flights>::default();
+    let permit = lead(&flights);
+    let (first, second) = (follow(&flights), follow(&flights));
+    drop(permit);
+    drop(first);
+    assert_eq!(landed(&second), Some(Landing::Failed));
+    assert_eq!(flights.under_way(), 0);
+}
+
+#[test]
+fn a_failure_without_followers_leaves_nothing() {
+    let flights = Arc::<Flights>::default();
+    drop(lead(&flights));
+    assert_eq!(flights.under_way(), 0);
+}

@@ -1,0 +1,129 @@
+//! Those who wait.
+
+use super::{Landing, Permit};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+/// The requests that wait for one leader.
+#[derive(Debug, Default)]
+pub(super) struct Flight(Mutex<Waiting>);
+
+#[derive(Debug, Default)]
+struct Waiting {
+    landing: Option<Landing>,
+    /// A follower has led already, so that the next failure is the last.
+    handed_on: bool,
+    seats: VecDeque<Arc<Seat>>,
+}
+
+/// One who waits.
+#[derive(Debug, Default)]
+pub(super) struct Seat(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    waker: Option<Waker>,
+    news: Option<News>,
+    /// Nobody waits here any more.
+    left: bool,
+}
+
+/// What one who waits is told.
+#[derive(Debug)]
+pub enum News {
+    /// How the leader's request came out.
+    Landed(Landing),
+    /// The leader has failed, and this one leads now.
+    Lead(Permit),
+}
+
+/// A place among those who wait. Dropping it gives the place up.
+#[derive(Debug)]
+pub struct Ticket {
+    seat: Arc<Seat>,
+}
+
+impl Ticket {
+    pub(super) fn of(flight: &Flight) -> Self {
+        let seat = Arc::<Seat>::default();
+        let mut waiting = flight.0.lock();
+        match waiting.landing {
+            Some(landing) => seat.0.lock().news = Some(News::Landed(landing)),
+            None => waiting.seats.push_back(Arc::clone(&seat)),
+        }
+        Self { seat }
+    }
+
+    /// What there is to tell; `waker` is called once there is something. Tells it once.
+    pub fn poll(&self, waker: &Waker) -> Poll<News> {
+        let mut state = self.seat.0.lock();
+        if let Some(news) = state.news.take() {
+            return Poll::Ready(news);
+        }
+        state.waker = Some(waker.clone());
+        Poll::Pending
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.seat.0.lock();
+        state.left = true;
+        state.waker = None;
+        // A permit that nobody took lands when it is dropped, which takes other locks.
+        let news = state.news.take();
+        drop(state);
+        drop(news);
+    }
+}
+
+impl Flight {
+    /// Tells everybody.
+    pub(super) fn land(&self, landing: Landing) {
+        let mut waiting = self.0.lock();
+        waiting.landing = Some(landing);
+        let seats = std::mem::take(&mut waiting.seats);
+        drop(waiting);
+        for seat in seats {
+            seat.tell(News::Landed(landing));
+        }
+    }
+
+    /// The one that leads next: the first that still waits, unless somebody else has had that chance before.
+    pub(super) fn successor(&self) -> Option<Arc<Seat>> {
+        let mut waiting = self.0.lock();
+        if std::mem::replace(&mut waiting.handed_on, true) {
+            return None;
+        }
+        while let Some(seat) = waiting.seats.pop_front() {
+            if !seat.0.lock().left {
+                return Some(seat);
+            }
+        }
+        None
+    }
+}
+
+impl Seat {
+    /// Makes this one the leader. One that has left meanwhile drops the permit, which then lands as failed.
+    pub(super) fn promote(&self, permit: Permit) {
+        self.tell(News::Lead(permit));
+    }
+
+    fn tell(&self, news: News) {
+        let mut state = self.0.lock();
+        if state.left {
+            drop(state);
+            drop(news);
+            return;
+        }
+        state.news = Some(news);
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

@@ -68,7 +68,13 @@ class Application:
 class Middleware:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Middleware: ...
     def install(
-        self, app: Callable[..., Any], host: object, store: MemoryStore, cache_status: str, head_from_get: bool
+        self,
+        app: Callable[..., Any],
+        host: object,
+        store: MemoryStore,
+        cache_status: str,
+        head_from_get: bool,
+        follower_timeout: float | None,
     ) -> None: ...
     def adopt(self, application: Application) -> None: ...
     @property

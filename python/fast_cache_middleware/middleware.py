@@ -41,7 +41,9 @@ class FastCacheMiddleware(_core.Middleware):
       `cdn_cache_control` lets `CDN-Cache-Control` take the place of `Cache-Control` (RFC 9213); `stale_on_error`
       answers with what is stale, however old, where the application fails; `normalize_language` takes values of
       `Accept-Language` that ask for the same for one.
-    - `follower_timeout`, `handler_timeout` (seconds), `coalesce`: accepted and checked; not in effect in this version.
+    - `coalesce`: concurrent misses of one key make one call; `follower_timeout` is how long a request waits for another
+      one's answer before it goes on by itself.
+    - `handler_timeout`: accepted and checked; not in effect in this version.
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class FastCacheMiddleware(_core.Middleware):
             ("normalize_language", normalize_language),
         ):  # fmt: skip
             validation.flag(f"FastCacheMiddleware.{name}", value)
-        validation.seconds("FastCacheMiddleware.follower_timeout", follower_timeout)
+        waited = validation.seconds("FastCacheMiddleware.follower_timeout", follower_timeout)
         if handler_timeout is not None:
             validation.seconds("FastCacheMiddleware.handler_timeout", handler_timeout)
         undeclared = tuple(
@@ -111,7 +113,7 @@ class FastCacheMiddleware(_core.Middleware):
         self._responder: Final = Responder(app, self.controller, self.storage, hooks, external=external)
         host = _Host(self)
         try:
-            self.install(app, host, self.store, cache_status, head_from_get)
+            self.install(app, host, self.store, cache_status, head_from_get, waited if coalesce else None)
         except ValueError as error:
             raise ConfigError(f"FastCacheMiddleware.cache_status: {error}") from None
         # Servers that detect the interface ask whether `app.__call__` is a coroutine function. Calls go past this

@@ -3,13 +3,14 @@
 
 use crate::answer::StatusLines;
 use crate::application::Application;
+use crate::follower::Follower;
 use crate::glance::Layout;
 use crate::names;
 use crate::recall::Recalled;
 use crate::resolve::Installed;
 use crate::scope::Target;
 use crate::store::MemoryStore;
-use crate::visit::{Step, Visit};
+use crate::visit::{Part, Step, Visit};
 use fast_cache_core::fields::cache_status::cache_name;
 use parking_lot::RwLock;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -22,7 +23,7 @@ use std::sync::{Arc, OnceLock};
 /// The base of `FastCacheMiddleware`.
 #[pyclass(subclass, frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct Middleware {
-    installed: OnceLock<Installed>,
+    installed: OnceLock<Arc<Installed>>,
 }
 
 #[pymethods]
@@ -43,6 +44,7 @@ impl Middleware {
         store: Py<MemoryStore>,
         cache_status: &str,
         head_from_get: bool,
+        follower_timeout: Option<f64>,
     ) -> PyResult<()> {
         let name =
             cache_name(cache_status).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -53,12 +55,13 @@ impl Middleware {
             store,
             status_lines,
             head_from_get,
+            follower_timeout,
             current: RwLock::new(None),
             looked: AtomicI64::new(0),
             layout: Layout::default(),
         };
         self.installed
-            .set(installed)
+            .set(Arc::new(installed))
             .map_err(|_| PyRuntimeError::new_err("the middleware is installed already"))
     }
 
@@ -176,7 +179,7 @@ impl Installed {
     /// One call; `pass` calls the application as the middleware was called.
     #[inline]
     fn answer<'py>(
-        &self,
+        self: &Arc<Self>,
         scope: &Bound<'py, PyAny>,
         receive: &Bound<'py, PyAny>,
         send: &Bound<'py, PyAny>,
@@ -208,7 +211,7 @@ impl Installed {
         {
             let finishing = sender.clone();
             let sender = sender.into_any();
-            let call = self.visit(&application, http, receive, &sender, || {
+            let call = self.visit(&application, http, receive, &sender, Part::Board, || {
                 self.app.call1(py, (scope, receive, &sender))
             })?;
             return self
@@ -218,17 +221,18 @@ impl Installed {
         match self.recall(application_ref, http, send, now)? {
             Recalled::Answer(answer) => Ok(answer.unbind()),
             Recalled::Pass => pass(),
-            Recalled::Nothing => self.visit(&application, http, receive, send, pass),
+            Recalled::Nothing => self.visit(&application, http, receive, send, Part::Board, pass),
         }
     }
 
     /// One call that a glance does not settle.
     fn visit<'py>(
-        &self,
+        self: &Arc<Self>,
         application: &Py<Application>,
         http: &Bound<'py, PyDict>,
         receive: &Bound<'py, PyAny>,
         send: &Bound<'py, PyAny>,
+        part: Part,
         pass: impl Fn() -> PyResult<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let (py, application_ref) = (http.py(), application.get());
@@ -271,18 +275,38 @@ impl Installed {
         let Some(cached) = &taken.route.cached else {
             return visit.drop_after(receive);
         };
-        match visit.answer(cached, method)? {
+        match visit.answer(cached, method, part)? {
             Step::Answer(answer) => Ok(answer),
             Step::Forward(sender, scope, watched) => {
                 visit.forward(&scope, receive, sender, watched)
             }
+            Step::Follow(ticket) => {
+                let installed = Arc::clone(self);
+                let follower = Follower::new(installed, ticket, http, receive, send);
+                Ok(Py::new(py, follower)?.into_any())
+            }
             Step::Pass => pass(),
         }
+    }
+
+    /// One call again, after it has waited for another one's answer.
+    pub(crate) fn visit_again(
+        self: &Arc<Self>,
+        http: &Bound<'_, PyDict>,
+        receive: &Bound<'_, PyAny>,
+        send: &Bound<'_, PyAny>,
+        part: Part,
+    ) -> PyResult<Py<PyAny>> {
+        let py = http.py();
+        let application = self.application(py, http)?;
+        self.visit(&application, http, receive, send, part, || {
+            self.app.call1(py, (http, receive, send))
+        })
     }
 }
 
 impl Middleware {
-    pub(crate) fn installed(&self) -> PyResult<&Installed> {
+    pub(crate) fn installed(&self) -> PyResult<&Arc<Installed>> {
         self.installed
             .get()
             .ok_or_else(|| PyRuntimeError::new_err("the middleware is not installed"))

@@ -69,13 +69,16 @@ impl Following {
             self.stage = Stage::Running(running.clone().unbind());
             return Ok(Some(yielded));
         }
-        self.sender.get().over();
         let error = match step {
             Ok(_) => None,
             // Cancelled: whoever did it wants no more waiting.
-            Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
+            Err(error) if !error.is_instance_of::<PyException>(py) => {
+                self.sender.get().over();
+                return Err(error);
+            }
             Err(error) => match self.sender.get().stand_in(py) {
                 Some(mut messages) => {
+                    self.sender.get().over();
                     report(py, &error);
                     let driven = messages.drive(py, None);
                     return self.released(Box::new(messages), None, driven);
@@ -83,7 +86,9 @@ impl Following {
                 None => Some(error),
             },
         };
-        match self.sender.get().end(py, error.is_none()) {
+        let held = self.sender.get().end(py, error.is_none());
+        self.sender.get().over();
+        match held {
             Some(mut messages) => {
                 let driven = messages.drive(py, None);
                 self.released(Box::new(messages), error, driven)

@@ -35,6 +35,7 @@ mod client;
 mod drops;
 mod exchange;
 mod explain;
+mod follower;
 mod following;
 mod glance;
 mod invalidation;

@@ -11,12 +11,14 @@ use crate::scope::Rest;
 use crate::sending::send_both;
 use crate::snapshot::Snapshot;
 use crate::store::Refreshing;
-use crate::visit::Visit;
+use crate::visit::{Step, Visit};
 use fast_cache_core::exchange::{Forward, Outcome, Serve};
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
+use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::find::find_by_search;
+use fast_cache_engine::flight::Permit;
 use fast_cache_store::{Entry, Found, LocalStore};
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -52,6 +54,27 @@ impl<'py> Visit<'_, '_, 'py> {
         snapshot.searched(cached, &store.secret, &lines, |searched| {
             find_by_search(&store.store, searched, cached.selecting(&lines))
         })
+    }
+
+    /// Asks the application, with what was found where that may take part in the answer.
+    pub(crate) fn ask(
+        &self,
+        cached: &Cached,
+        headers: &Bound<'py, PyAny>,
+        forward: Forward,
+        (key, entry): (Key, Option<Arc<Entry<Representation>>>),
+        permit: Option<Permit>,
+    ) -> PyResult<Step<'py>> {
+        let Some((mut errand, watched)) = self.asking(cached, headers, forward, entry)? else {
+            return self.bypass(Reason::MalformedRequest);
+        };
+        errand.permit = permit;
+        let scope = errand.scope.bind(self.py).clone();
+        let outcome = errand.outcome;
+        let birth = self.installed.store.get().store.birth();
+        let recorder = Recorder::storing(errand, forward.fetch(birth), key);
+        self.sender(recorder, outcome)
+            .map(|sender| Step::Forward(sender, scope, watched))
     }
 
     /// The errand to the application, which may be asked to confirm what was found, and whether its `receive` is to be

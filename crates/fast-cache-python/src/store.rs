@@ -8,6 +8,7 @@ use fast_cache_core::purge::{Cover, Label, Purge};
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
+use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::{RouteCounters, RouteCounts};
 use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
 use parking_lot::Mutex;
@@ -33,6 +34,8 @@ pub(crate) struct MemoryStore {
     pub(crate) clock: Py<SystemClock>,
     counters: Mutex<HashMap<Box<str>, Arc<RouteCounters>>>,
     walks: Mutex<Vec<Walk>>,
+    /// The keys that are being asked for.
+    pub(crate) flights: Arc<Flights>,
     /// The digests of the keys that are being refreshed in the background.
     refreshing: Arc<Mutex<HashSet<u128>>>,
 }
@@ -120,6 +123,7 @@ impl MemoryStore {
             clock,
             counters: Mutex::default(),
             walks: Mutex::default(),
+            flights: Arc::default(),
             refreshing: Arc::default(),
         })
     }

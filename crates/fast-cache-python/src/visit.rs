@@ -15,12 +15,12 @@ use crate::recorder::{Errand, Recorder, RecordingSend};
 use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
 use crate::sending::send_both;
-use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
+use fast_cache_core::exchange::{Decision, Forward, Outcome, begin, matters};
 use fast_cache_core::key::{KeyRef, build_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
-use fast_cache_store::LocalStore;
+use fast_cache_engine::flight::{Boarding, Permit, Ticket};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::cell::RefCell;
@@ -37,8 +37,21 @@ pub(crate) enum Step<'py> {
     Answer(Py<PyAny>),
     /// Call the application with this `send` and scope; watch its `receive` where that says so.
     Forward(Bound<'py, PyAny>, Bound<'py, PyDict>, bool),
+    /// Wait for another request's answer.
+    Follow(Ticket),
     /// Call the application as it was called.
     Pass,
+}
+
+/// What a request does about others for the same key.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// It leads, or waits for the one that does.
+    Board,
+    /// It leads, since the one that did has failed.
+    Lead(Permit),
+    /// It goes on by itself.
+    Alone,
 }
 
 /// One request for a route with a configuration.
@@ -55,7 +68,7 @@ pub(crate) struct Visit<'v, 'a, 'py> {
 
 impl<'py> Visit<'_, '_, 'py> {
     /// Answers from the cache, or says how to ask the application.
-    pub(crate) fn answer(&self, cached: &Cached, method: &str) -> PyResult<Step<'py>> {
+    pub(crate) fn answer(&self, cached: &Cached, method: &str, part: Part) -> PyResult<Step<'py>> {
         let py = self.py;
         let bypass = |reason| self.bypass(reason);
         let Some(identity) = cached.identity(method) else {
@@ -139,21 +152,29 @@ impl<'py> Visit<'_, '_, 'py> {
                     send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
                 }
                 Decision::Forward(forward) => {
+                    let permit = match self.board(part, &forward, key) {
+                        Boarding::Lead(permit) => Some(permit),
+                        Boarding::Follow(ticket) => return Ok(Step::Follow(ticket)),
+                        Boarding::Alone => None,
+                    };
                     let (key, entry) = (key.to_owned(), found.map(|found| found.entry));
                     drop(primary);
-                    let asked = self.asking(cached, &headers, forward, entry)?;
-                    let Some((errand, watched)) = asked else {
-                        return bypass(Reason::MalformedRequest);
-                    };
-                    let scope = errand.scope.bind(py).clone();
-                    let outcome = errand.outcome;
-                    let recorder =
-                        Recorder::storing(errand, forward.fetch(store.store.birth()), key);
-                    self.sender(recorder, outcome)
-                        .map(|sender| Step::Forward(sender, scope, watched))
+                    self.ask(cached, &headers, forward, (key, entry), permit)
                 }
             }
         })
+    }
+
+    /// What the request does about others that are under way for the same key.
+    fn board(&self, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
+        match part {
+            Part::Lead(permit) => Boarding::Lead(permit),
+            Part::Board if self.installed.follower_timeout.is_some() && forward.may_be_shared() => {
+                let store = self.installed.store.get();
+                store.flights.board(key, store.now())
+            }
+            Part::Board | Part::Alone => Boarding::Alone,
+        }
     }
 
     /// Remembers the key of a request, so that the next one like it costs less.
@@ -170,7 +191,7 @@ impl<'py> Visit<'_, '_, 'py> {
     }
 
     /// The cache keeps out of it, and says so.
-    fn bypass(&self, reason: Reason) -> PyResult<Step<'py>> {
+    pub(crate) fn bypass(&self, reason: Reason) -> PyResult<Step<'py>> {
         if self.taken.head_from_get {
             return Ok(Step::Pass);
         }
@@ -179,7 +200,11 @@ impl<'py> Visit<'_, '_, 'py> {
         Ok(Step::Forward(sender, self.scope.clone(), false))
     }
 
-    fn sender(&self, recorder: Recorder, outcome: Outcome) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn sender(
+        &self,
+        recorder: Recorder,
+        outcome: Outcome,
+    ) -> PyResult<Bound<'py, PyAny>> {
         self.taken.route.counters.outcome(outcome);
         let send = RecordingSend::new(self.send.clone().unbind(), recorder);
         Ok(Bound::new(self.py, send)?.into_any())
@@ -213,6 +238,7 @@ impl<'py> Visit<'_, '_, 'py> {
             held: None,
             refreshing: None,
             snapshot: None,
+            permit: None,
             hand_out: false,
         }
     }

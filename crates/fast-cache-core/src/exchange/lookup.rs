@@ -346,6 +346,16 @@ impl Forward {
         Fetch::new(birth, self)
     }
 
+    /// Whether the answer may be one for others who ask for the same at this moment, so that one of them may wait for
+    /// another.
+    pub fn may_be_shared(&self) -> bool {
+        let looked_up_in_vain = matches!(
+            self.reason,
+            Reason::Absent | Reason::VaryMismatch | Reason::Expired | Reason::SoftDropped
+        );
+        looked_up_in_vain && !(self.only_shared || self.head || self.ranged)
+    }
+
     /// Whether what was found is wanted again when the application has answered.
     pub fn wants_stored(&self) -> bool {
         self.has_stored

@@ -107,6 +107,16 @@ fn permits_sharing(directives: &ResponseDirectives, policy: &Policy) -> bool {
     given && !(overridden && is_zero)
 }
 
+/// Whether a response is a stream of events, which may never end: nobody should wait for it to be whole.
+pub fn is_event_stream(lines: &[Line<'_>]) -> bool {
+    let mut types = lines.iter().filter(|line| line.is("content-type"));
+    types.any(|line| {
+        let kind = line.value.split(|byte| *byte == b';').next();
+        let kind = kind.unwrap_or_default().trim_ascii();
+        kind.eq_ignore_ascii_case(b"text/event-stream")
+    })
+}
+
 /// The body length that `Content-Length` announces.
 ///
 /// # Errors

@@ -89,6 +89,7 @@ impl Exchange {
             held: None,
             refreshing: None,
             snapshot,
+            permit: None,
             hand_out,
         })
     }

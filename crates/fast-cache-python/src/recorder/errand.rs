@@ -8,6 +8,7 @@ use crate::snapshot::Snapshot;
 use crate::store::{MemoryStore, Refreshing};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
+use fast_cache_engine::flight::{Landing, Permit};
 use fast_cache_engine::observe::RouteCounters;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -37,6 +38,8 @@ pub(crate) struct Errand {
     pub(crate) refreshing: Option<Refreshing>,
     /// What the request is about, on a route in HTTP mode.
     pub(crate) snapshot: Option<Box<Snapshot>>,
+    /// Others wait for the answer.
+    pub(crate) permit: Option<Permit>,
     /// A custom storage keeps the entry: it is handed out instead of committed.
     pub(crate) hand_out: bool,
 }
@@ -45,6 +48,17 @@ impl Errand {
     /// The counters of the request's route.
     pub(super) fn counters(&self) -> &Arc<RouteCounters> {
         &self.application.get().routes[self.route].counters
+    }
+
+    /// Tells those who wait for the answer what became of it: it was stored, or why not.
+    pub(super) fn land(&mut self, kept: Result<(), Reason>) {
+        if let Some(permit) = self.permit.take() {
+            let landing = match kept {
+                Ok(()) => Landing::Stored,
+                Err(reason) => Landing::Unshared(!reason.may_be_shared_later()),
+            };
+            permit.land(landing, self.store.get().now());
+        }
     }
 
     /// What the router left in the application's scope, for outer middleware that holds another one.

@@ -12,6 +12,7 @@ use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::invalidation::carried;
+use fast_cache_core::rules::status::is_failure;
 use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_engine::commit::remember_rule;
 use pyo3::prelude::*;
@@ -24,6 +25,8 @@ pub(super) enum Judgement {
     Record(Box<InProgress>),
     /// It is passed on and not kept.
     Pass(Reason),
+    /// It is passed on and not kept, being a failure: another request may fare better.
+    Failed(Reason),
     /// A stored response is the answer instead: its messages.
     Instead(Py<PyDict>, Py<PyDict>),
 }
@@ -72,6 +75,7 @@ impl Errand {
         );
         let record = match judged {
             Judged::Record(record) => record,
+            Judged::Pass(reason) if is_failure(status) => return Judgement::Failed(reason),
             Judged::Pass(reason) => return Judgement::Pass(allowed.err().unwrap_or(reason)),
             Judged::StandIn => {
                 return match self.stand_in(py, &fetch, Some(status)) {

@@ -113,6 +113,7 @@ impl Recorder {
         if kept.is_ok() {
             counters.stored();
         }
+        self.errand.land(kept);
         (etag_line, kept)
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use keeping::Finished;
 pub(crate) use sending::RecordingSend;
 
 use crate::answer::empty;
-use crate::lines::as_bytes;
+use crate::lines::{HeaderLines, as_bytes};
 use crate::names;
 use crate::receive::Received;
 use crate::store::MemoryStore;
@@ -33,6 +33,7 @@ use fast_cache_core::exchange::{Fetch, Outcome, Recording};
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
+use fast_cache_core::rules::storing::is_event_stream;
 use judging::Judgement;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString, PyTuple};
@@ -184,10 +185,11 @@ impl Recorder {
         let State::Recording(progress) = before else {
             return Outgoing::AsItCame;
         };
+        let reason = progress.refused.unwrap_or(Reason::Unrepeatable);
+        self.errand.land(Err(reason));
         let Some(held) = progress.held else {
             return Outgoing::AsItCame;
         };
-        let reason = progress.refused.unwrap_or(Reason::Unrepeatable);
         let start = self
             .errand
             .start_message(py, held.bind(py), None, Err(reason));
@@ -209,6 +211,10 @@ impl Recorder {
         self.errand.mirror_scope(py);
         match judgement {
             Judgement::Record(mut progress) => {
+                let headers = HeaderLines::from_snapshot(progress.headers.bind(py));
+                if self.errand.permit.is_some() && is_event_stream(&headers.lines()) {
+                    self.errand.land(Err(Reason::Unrepeatable));
+                }
                 // Only a response that says how long it is, and so comes in one piece, is held back.
                 let hold_back = progress.recording.wants_etag()
                     && progress.recording.announced_length().is_some();
@@ -221,10 +227,18 @@ impl Recorder {
                 }
             }
             Judgement::Instead(start, body) => {
+                self.errand.land(Ok(()));
                 self.state = State::Answered;
                 Outgoing::Two(start, body.into_any())
             }
-            Judgement::Pass(reason) => self.started(py, message, Err(reason)),
+            Judgement::Failed(reason) => {
+                self.errand.permit = None;
+                self.started(py, message, Err(reason))
+            }
+            Judgement::Pass(reason) => {
+                self.errand.land(Err(reason));
+                self.started(py, message, Err(reason))
+            }
         }
     }
 

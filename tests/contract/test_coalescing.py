@@ -1,0 +1,250 @@
+"""Concurrent misses of one key make one call, and nobody suffers for another one's failure."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, HTTPException, Request, Response
+from tests.asgi_client import Answer, request
+
+from fast_cache_middleware import CacheConfig, CacheHandle, FastCacheMiddleware, InMemoryStorage, _core
+
+
+class Site:
+    """An application with one cached route, `/item`, whose endpoint waits at a gate."""
+
+    def __init__(self, config: CacheConfig | None = None, **options: Any) -> None:
+        self.clock = _core.SystemClock(1_700_000_000.0)
+        self.storage = InMemoryStorage(clock=self.clock)
+        self.calls = 0
+        self.gate = asyncio.Event()
+        self.endpoint: Callable[[int, Request], Awaitable[Response]] = self.plain
+        self.app = FastAPI()
+        self.app.add_middleware(FastCacheMiddleware, self.storage, **options)
+
+        @self.app.get("/item", dependencies=[CacheConfig(max_age=60) if config is None else config])
+        async def item(request: Request) -> Response:
+            self.calls += 1
+            call = self.calls
+            await self.gate.wait()
+            return await self.endpoint(call, request)
+
+    async def plain(self, call: int, _: Request) -> Response:
+        return Response(f"answer {call}")
+
+    def get(self, *headers: tuple[str, str]) -> asyncio.Task[Answer]:
+        return asyncio.create_task(request(self.app, "GET", "/item", headers))
+
+    async def started(self, number: int) -> list[asyncio.Task[Answer]]:
+        """So many requests, all of them as far as they get by themselves."""
+        tasks = [self.get() for _ in range(number)]
+        await settled()
+        return tasks
+
+
+async def settled() -> None:
+    """Let everything run that can."""
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_a_thousand_misses_make_one_call() -> None:
+    async def play() -> None:
+        site = Site()
+        tasks = await site.started(1000)
+        assert site.calls == 1
+        site.gate.set()
+        answers = await asyncio.gather(*tasks)
+        assert site.calls == 1
+        assert {answer.body for answer in answers} == {b"answer 1"}
+        assert [answer.cache for answer in answers] == ["MISS"] + ["HIT"] * 999
+
+    asyncio.run(play())
+
+
+def test_expiry_makes_one_call_too() -> None:
+    async def play() -> None:
+        site = Site()
+        site.gate.set()
+        await site.get()
+        site.clock.advance(61)
+        site.gate.clear()
+        tasks = await site.started(10)
+        site.gate.set()
+        assert {answer.body for answer in await asyncio.gather(*tasks)} == {b"answer 2"}
+        assert site.calls == 2
+
+    asyncio.run(play())
+
+
+def test_an_answer_for_one_client_lets_all_go_on_at_once_and_is_remembered() -> None:
+    async def private(call: int, _: Request) -> Response:
+        return Response(f"answer {call}", headers={"cache-control": "private"})
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = private
+        tasks = await site.started(10)
+        assert site.calls == 1
+        site.gate.set()
+        answers = await asyncio.gather(*tasks)
+        assert len({answer.body for answer in answers}) == site.calls == 10
+        site.gate.clear()
+        tasks = await site.started(10)
+        assert site.calls == 20
+        site.gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("status", [None, 500])
+def test_after_a_failure_one_leads_once_more(status: int | None) -> None:
+    async def fails_once(call: int, _: Request) -> Response:
+        if call == 1:
+            if status is None:
+                raise RuntimeError("broken")
+            raise HTTPException(status)
+        return Response(f"answer {call}")
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = fails_once
+        tasks = await site.started(10)
+        site.gate.set()
+        first, *others = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(first, RuntimeError) or (isinstance(first, Answer) and first.status == status)
+        assert {answer.body for answer in others if isinstance(answer, Answer)} == {b"answer 2"}
+        assert site.calls == 2
+
+    asyncio.run(play())
+
+
+def test_after_two_failures_all_go_on_at_once() -> None:
+    async def broken(call: int, _: Request) -> Response:
+        raise HTTPException(500, f"call {call}")
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = broken
+        tasks = await site.started(10)
+        site.gate.set()
+        answers = await asyncio.gather(*tasks)
+        assert {answer.status for answer in answers} == {500}
+        assert site.calls == 10
+
+    asyncio.run(play())
+
+
+def test_a_leader_that_is_cancelled_hands_on() -> None:
+    async def play() -> None:
+        site = Site()
+        leader, *others = await site.started(5)
+        leader.cancel()
+        await settled()
+        assert site.calls == 2
+        site.gate.set()
+        answers = await asyncio.gather(*others)
+        assert {answer.body for answer in answers} == {b"answer 2"}
+        assert site.calls == 2
+
+    asyncio.run(play())
+
+
+def test_a_follower_that_is_cancelled_is_no_loss() -> None:
+    async def play() -> None:
+        site = Site()
+        leader, follower, other = await site.started(3)
+        follower.cancel()
+        await settled()
+        site.gate.set()
+        assert (await leader).cache == "MISS"
+        assert (await other).cache == "HIT"
+        assert site.calls == 1
+
+    asyncio.run(play())
+
+
+def test_nobody_waits_longer_than_the_limit() -> None:
+    async def play() -> None:
+        site = Site(follower_timeout=0.001)
+        leader, *others = await site.started(3)
+        while site.calls < 3:
+            await asyncio.sleep(0)
+        site.gate.set()
+        assert len({answer.body for answer in await asyncio.gather(leader, *others)}) == 3
+
+    asyncio.run(play())
+
+
+def test_requests_with_answers_of_their_own_do_not_wait() -> None:
+    async def play() -> None:
+        site = Site(CacheConfig(max_age=60))
+        tasks = [
+            site.get(("authorization", "Bearer a")),
+            site.get(("authorization", "Bearer b")),
+            site.get(("cache-control", "no-cache")),
+            site.get(("cache-control", "no-store")),
+        ]
+        await settled()
+        assert site.calls == 4
+        site.gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(play())
+
+
+def test_a_drop_while_others_wait_leaves_nobody_an_old_answer() -> None:
+    async def play() -> None:
+        site = Site()
+        tasks = await site.started(5)
+        await CacheHandle(site.storage).drop(paths=["/item"])
+        site.gate.set()
+        leader, *others = await asyncio.gather(*tasks)
+        assert leader.body == b"answer 1"
+        assert b"answer 1" not in {answer.body for answer in others}
+
+    asyncio.run(play())
+
+
+def test_a_stream_of_events_keeps_nobody_waiting() -> None:
+    async def events(call: int, _: Request) -> Response:
+        return Response(f"data: {call}\n\n", media_type="text/event-stream")
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = events
+        tasks = await site.started(3)
+        site.gate.set()
+        assert len(await asyncio.gather(*tasks)) == 3
+
+    asyncio.run(play())
+
+
+def test_it_can_be_switched_off() -> None:
+    async def play() -> None:
+        site = Site(coalesce=False)
+        tasks = await site.started(5)
+        assert site.calls == 5
+        site.gate.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(play())
+
+
+def test_variants_are_told_apart_after_the_wait() -> None:
+    async def varying(_: int, asked: Request) -> Response:
+        return Response(asked.headers.get("accept-language", ""), headers={"vary": "accept-language"})
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = varying
+        languages = ["de", "en", "de", "fr"]
+        tasks = [site.get(("accept-language", language)) for language in languages]
+        await settled()
+        site.gate.set()
+        assert [answer.body.decode() for answer in await asyncio.gather(*tasks)] == languages
+        assert site.calls == 3
+
+    asyncio.run(play())

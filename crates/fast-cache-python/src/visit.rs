@@ -21,6 +21,7 @@ use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
 use fast_cache_engine::flight::{Boarding, Permit, Ticket};
+use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::cell::RefCell;
@@ -171,7 +172,7 @@ impl<'py> Visit<'_, '_, 'py> {
             Part::Lead(permit) => Boarding::Lead(permit),
             Part::Board if self.installed.follower_timeout.is_some() && forward.may_be_shared() => {
                 let store = self.installed.store.get();
-                store.flights.board(key, store.now())
+                store.flights.board(key, store.store.birth(), store.now())
             }
             Part::Board | Part::Alone => Boarding::Alone,
         }

@@ -24,7 +24,6 @@ use fast_cache_core::time::Timestamp;
 use known::Known;
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 use ticket::Flight;
@@ -63,19 +62,23 @@ pub enum Landing {
 }
 
 impl Flights {
-    /// Joins the requests for `key`.
-    pub fn board(self: &Arc<Self>, key: KeyRef<'_>, now: Timestamp) -> Boarding {
+    /// Joins the requests for `key`. `birth` is the store's logical time now.
+    ///
+    /// Who comes after a drop does not wait for one that began before it, whose answer that drop may cover: it leads
+    /// those who come after it.
+    pub fn board(self: &Arc<Self>, key: KeyRef<'_>, birth: u64, now: Timestamp) -> Boarding {
         if self.unshared.lock().holds(key.digest, now) {
             return Boarding::Alone;
         }
         let mut under_way = self.under_way.lock();
-        match under_way.entry(key.digest) {
-            Entry::Occupied(entry) => Boarding::Follow(Ticket::of(entry.get())),
-            Entry::Vacant(entry) => {
-                entry.insert(Arc::default());
-                Boarding::Lead(Permit::new(Arc::clone(self), key.digest))
-            }
+        if let Some(flight) = under_way.get(&key.digest)
+            && flight.birth() >= birth
+        {
+            return Boarding::Follow(Ticket::of(flight));
         }
+        let flight = Arc::new(Flight::new(birth));
+        under_way.insert(key.digest, Arc::clone(&flight));
+        Boarding::Lead(Permit::new(Arc::clone(self), key.digest, flight))
     }
 
     /// How many keys are being asked for.
@@ -83,9 +86,14 @@ impl Flights {
         self.under_way.lock().len()
     }
 
-    /// Takes a flight off the list, so that nobody joins it any more.
-    fn take(&self, digest: u128) -> Option<Arc<Flight>> {
-        self.under_way.lock().remove(&digest)
+    /// Takes a flight off the list, so that nobody joins it any more; a newer one of the same key stays.
+    fn remove(under_way: &mut HashMap<u128, Arc<Flight>>, digest: u128, flight: &Arc<Flight>) {
+        if under_way
+            .get(&digest)
+            .is_some_and(|known| Arc::ptr_eq(known, flight))
+        {
+            under_way.remove(&digest);
+        }
     }
 }
 
@@ -93,53 +101,53 @@ impl Flights {
 #[derive(Debug)]
 pub struct Permit {
     flights: Arc<Flights>,
+    digest: u128,
     /// Taken when it lands.
-    digest: Option<u128>,
+    flight: Option<Arc<Flight>>,
 }
 
 impl Permit {
-    fn new(flights: Arc<Flights>, digest: u128) -> Self {
+    fn new(flights: Arc<Flights>, digest: u128, flight: Arc<Flight>) -> Self {
         Self {
             flights,
-            digest: Some(digest),
+            digest,
+            flight: Some(flight),
         }
     }
 
     /// Tells those who wait how it came out.
     pub fn land(mut self, landing: Landing, now: Timestamp) {
-        if let (Landing::Unshared(true), Some(digest)) = (landing, self.digest) {
+        if landing == Landing::Unshared(true) {
             let until = now.plus(UNSHARED_FOR);
-            self.flights.unshared.lock().note(digest, until);
+            self.flights.unshared.lock().note(self.digest, until);
         }
         self.settle(landing);
     }
 
     fn settle(&mut self, landing: Landing) {
-        let Some(digest) = self.digest.take() else {
+        let Some(flight) = self.flight.take() else {
             return;
         };
         if landing == Landing::Failed {
-            self.hand_on(digest);
-        } else if let Some(flight) = self.flights.take(digest) {
+            self.hand_on(flight);
+        } else {
+            Flights::remove(&mut self.flights.under_way.lock(), self.digest, &flight);
             flight.land(landing);
         }
     }
 
     /// One of those who wait leads once more, if this has not been tried before.
-    fn hand_on(&self, digest: u128) {
+    fn hand_on(&self, flight: Arc<Flight>) {
         let mut under_way = self.flights.under_way.lock();
-        let Some(flight) = under_way.get(&digest).map(Arc::clone) else {
-            return;
-        };
         // Under the lock, so that nobody can join a flight that has just been given up.
         let successor = flight.successor();
         if successor.is_none() {
-            under_way.remove(&digest);
+            Flights::remove(&mut under_way, self.digest, &flight);
         }
         drop(under_way);
         match successor {
             Some(successor) => {
-                let permit = Self::new(Arc::clone(&self.flights), digest);
+                let permit = Self::new(Arc::clone(&self.flights), self.digest, flight);
                 successor.promote(permit);
             }
             None => flight.land(Landing::Failed),

@@ -24,7 +24,7 @@ fn key(number: u8) -> Key {
 }
 
 fn board(flights: &Arc<Flights>, number: u8) -> Boarding {
-    flights.board(key(number).borrow(), NOW)
+    flights.board(key(number).borrow(), 1, NOW)
 }
 
 fn lead(flights: &Arc<Flights>) -> Permit {
@@ -94,7 +94,7 @@ fn a_key_that_is_unshared_is_remembered_for_a_while() {
     assert!(matches!(board(&flights, 1), Boarding::Alone));
     let later = NOW.plus(UNSHARED_FOR);
     assert!(matches!(
-        flights.board(key(1).borrow(), later),
+        flights.board(key(1).borrow(), 1, later),
         Boarding::Lead(_)
     ));
 }
@@ -151,5 +151,24 @@ fn one_who_leaves_when_it_is_to_lead_fails_for_the_others() {
 fn a_failure_without_followers_leaves_nothing() {
     let flights = Arc::<Flights>::default();
     drop(lead(&flights));
+    assert_eq!(flights.under_way(), 0);
+}
+
+#[test]
+fn who_comes_after_a_drop_does_not_wait_for_what_began_before_it() {
+    let flights = Arc::<Flights>::default();
+    let old = lead(&flights);
+    let waiting = follow(&flights);
+    let Boarding::Lead(new) = flights.board(key(1).borrow(), 2, NOW) else {
+        panic!("waits for an old one");
+    };
+    old.land(Landing::Unshared(false), NOW);
+    assert_eq!(landed(&waiting), Some(Landing::Unshared(false)));
+    assert_eq!(flights.under_way(), 1);
+    assert!(matches!(
+        flights.board(key(1).borrow(), 2, NOW),
+        Boarding::Follow(_)
+    ));
+    drop(new);
     assert_eq!(flights.under_way(), 0);
 }

@@ -7,8 +7,11 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 
 /// The requests that wait for one leader.
-#[derive(Debug, Default)]
-pub(super) struct Flight(Mutex<Waiting>);
+#[derive(Debug)]
+pub(super) struct Flight {
+    birth: u64,
+    waiting: Mutex<Waiting>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -48,7 +51,7 @@ pub struct Ticket {
 impl Ticket {
     pub(super) fn of(flight: &Flight) -> Self {
         let seat = Arc::<Seat>::default();
-        let mut waiting = flight.0.lock();
+        let mut waiting = flight.waiting.lock();
         match waiting.landing {
             Some(landing) => seat.0.lock().news = Some(News::Landed(landing)),
             None => waiting.seats.push_back(Arc::clone(&seat)),
@@ -80,9 +83,21 @@ impl Drop for Ticket {
 }
 
 impl Flight {
+    pub(super) fn new(birth: u64) -> Self {
+        Self {
+            birth,
+            waiting: Mutex::default(),
+        }
+    }
+
+    /// The store's logical time when its leader began.
+    pub(super) fn birth(&self) -> u64 {
+        self.birth
+    }
+
     /// Tells everybody.
     pub(super) fn land(&self, landing: Landing) {
-        let mut waiting = self.0.lock();
+        let mut waiting = self.waiting.lock();
         waiting.landing = Some(landing);
         let seats = std::mem::take(&mut waiting.seats);
         drop(waiting);
@@ -93,7 +108,7 @@ impl Flight {
 
     /// The one that leads next: the first that still waits, unless somebody else has had that chance before.
     pub(super) fn successor(&self) -> Option<Arc<Seat>> {
-        let mut waiting = self.0.lock();
+        let mut waiting = self.waiting.lock();
         if std::mem::replace(&mut waiting.handed_on, true) {
             return None;
         }

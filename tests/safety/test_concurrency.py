@@ -80,7 +80,7 @@ def test_32_a_fill_that_was_in_flight_when_a_drop_came_is_never_served_after_it(
 
 def test_32_an_old_fill_does_not_replace_a_newer_answer() -> None:
     async def run() -> None:
-        shop = Shop()
+        shop = Shop(coalesce=False)
         shop.gate, shop.inside = asyncio.Event(), asyncio.Event()
         slow = asyncio.ensure_future(shop.get())
         await shop.inside.wait()
@@ -242,7 +242,7 @@ STEPS = st.lists(st.sampled_from(["read", "write", "hold", "release", "fail"]), 
 @given(st.sampled_from([*DROPS, "endpoint"]), STEPS)
 def test_32_drop_then_read_never_returns_older(kind: str, steps: list[str]) -> None:
     async def run() -> None:
-        shop = Shop(DROPS.get(kind))
+        shop = Shop(DROPS.get(kind), coalesce=False)
         held: list[tuple[asyncio.Event, asyncio.Future[Answer]]] = []
         for step in [*steps, "release", "read"]:
             if step == "write":

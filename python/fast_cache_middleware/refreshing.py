@@ -1,6 +1,7 @@
 """Refreshing stale answers in the background: the application is called once more, and nobody gets its answer."""
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Awaitable
 from typing import Final
@@ -21,6 +22,8 @@ def refresh(call: Awaitable[None]) -> None:
     except RuntimeError:
         # Another kind of event loop, or none: what is stale is refreshed by a request once its window is over.
         coroutine.close()
+        if inspect.iscoroutine(call):
+            call.close()
         return
     _running.add(task)
     task.add_done_callback(_running.discard)

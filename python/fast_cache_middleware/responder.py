@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from . import _core
 from .controller import Controller, call_generate_cache_key
 from .exceptions import NotFoundStorageError, TTLExpiredStorageError
+from .refreshing import discard, nothing_to_receive, refresh
 from .routes import Analysis, RouteRecord
 from .storages.base import BaseStorage, Stored, request_without_credentials
 
@@ -62,8 +63,16 @@ class Responder:
             await self._look_up(exchange)
             answer = exchange.decide(send)
             if answer is not None:
+                if exchange.refreshes:
+                    refresh(self._ask(exchange, None, request, nothing_to_receive(), discard))
                 await answer
                 return
+        await self._ask(exchange, bypass, request, receive, send)
+
+    async def _ask(
+        self, exchange: _core.Exchange, bypass: str | None, request: Request, receive: Receive, send: Send
+    ) -> None:
+        """Call the application, and keep its answer if it may be kept."""
         hand_out = self._in_storage or "is_cachable_response" in self._hooks
         recorder = exchange.record(bypass, hand_out)
         receive = watch(receive, recorder)
@@ -89,11 +98,13 @@ class Responder:
             logger.exception("the application failed; a stale answer was sent instead")
             for outgoing in instead:
                 await sender(outgoing)
-            return
-        whole = recorder.complete()
-        if whole is not None:
-            await self._keep(exchange, whole, request)
-        await _release(recorder, sender)
+        else:
+            whole = recorder.complete()
+            if whole is not None:
+                await self._keep(exchange, whole, request)
+            await _release(recorder, sender)
+        finally:
+            recorder.over()
 
     async def drop_after(
         self,

@@ -19,6 +19,7 @@ class Site:
         self.storage = InMemoryStorage(clock=self.clock)
         self.calls = 0
         self.gate = asyncio.Event()
+        self.third = asyncio.Event()
         self.endpoint: Callable[[int, Request], Awaitable[Response]] = self.plain
         self.app = FastAPI()
         self.app.add_middleware(FastCacheMiddleware, self.storage, **options)
@@ -27,6 +28,8 @@ class Site:
         async def item(request: Request) -> Response:
             self.calls += 1
             call = self.calls
+            if call == 3:
+                self.third.set()
             await self.gate.wait()
             return await self.endpoint(call, request)
 
@@ -170,8 +173,7 @@ def test_nobody_waits_longer_than_the_limit() -> None:
     async def play() -> None:
         site = Site(follower_timeout=0.001)
         leader, *others = await site.started(3)
-        while site.calls < 3:
-            await asyncio.sleep(0)
+        await site.third.wait()
         site.gate.set()
         assert len({answer.body for answer in await asyncio.gather(leader, *others)}) == 3
 

@@ -47,8 +47,9 @@ async def refreshed() -> None:
     await asyncio.gather(*_running)
 
 
-def test_many_stale_answers_make_one_refresh() -> None:
-    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
+@pytest.mark.parametrize("key_func", [None, lambda request: "item"])
+def test_many_stale_answers_make_one_refresh(key_func: Callable[[Request], str] | None) -> None:
+    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60, key_func=key_func))
 
     async def play() -> None:
         await site.get()
@@ -71,8 +72,11 @@ def test_many_stale_answers_make_one_refresh() -> None:
     asyncio.run(play())
 
 
-def test_a_refresh_that_fails_leaves_the_stale_answer_and_may_be_tried_again(caplog: pytest.LogCaptureFixture) -> None:
-    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
+@pytest.mark.parametrize("key_func", [None, lambda request: "item"])
+def test_a_refresh_that_fails_leaves_the_stale_answer_and_may_be_tried_again(
+    caplog: pytest.LogCaptureFixture, key_func: Callable[[Request], str] | None
+) -> None:
+    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60, key_func=key_func))
 
     async def play() -> None:
         await site.get()

@@ -6,11 +6,12 @@ use crate::answer::messages;
 use crate::layout::{Came, gateway_timeout, laid_out};
 use crate::representation::Representation;
 use crate::scope::Details;
+use crate::store::Refreshing;
 use crate::visit::note_route;
-use fast_cache_core::exchange::{Decision, Outcome, Serve};
+use fast_cache_core::exchange::{Decision, Forward, Outcome, Serve};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
-use fast_cache_store::LocalStore;
+use fast_cache_store::{Entry, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
@@ -29,14 +30,6 @@ impl Exchange {
         })?;
         let application = self.application.get();
         let route = &application.routes[self.route];
-        // What is to be refreshed is asked for at once: nobody could keep what a refresh brings.
-        let decided = decided.map(|decision| match decision {
-            Decision::Serve(Serve {
-                refresh: Some(forward),
-                ..
-            }) => Decision::Forward(forward),
-            other => other,
-        });
         match (decided, stored) {
             (Ok(Decision::Serve(serve)), Some((stored, _))) => {
                 let (start, body) = if serve.is_plain() {
@@ -52,6 +45,13 @@ impl Exchange {
                     || Ok(self.asked.path_params.bind(py).clone()),
                 )?;
                 route.counters.outcome(Came::Found.outcome(&serve));
+                if let Some(forward) = serve.refresh {
+                    progress.refreshing = progress
+                        .key()
+                        .and_then(|key| Refreshing::begin(self.store.get(), key.borrow().bytes));
+                    progress.held = held(found.as_ref(), forward);
+                    progress.forward = Some((forward, self.store.get().store.birth()));
+                }
                 Ok(Some((start.unbind(), body.unbind())))
             }
             (Ok(Decision::Unsatisfied), _) => {
@@ -60,12 +60,7 @@ impl Exchange {
                 Ok(Some((start.unbind(), body.unbind())))
             }
             (Ok(Decision::Forward(forward)), _) => {
-                progress.held = match found {
-                    Some(FoundResponse::Entry(entry, _)) if forward.wants_stored() => {
-                        Some(Arc::clone(&entry))
-                    }
-                    _ => None,
-                };
+                progress.held = held(found.as_ref(), forward);
                 progress.forward = Some((forward, self.store.get().store.birth()));
                 Ok(None)
             }
@@ -85,5 +80,13 @@ impl Exchange {
         let (lines, seed) = (lines.unwrap_or_default(), self.store.get().seed());
         let status_lines = &self.status_lines;
         laid_out(py, status_lines, stored, serve, Came::Found, &lines, seed)
+    }
+}
+
+/// What was found in the memory store, where it may take part in the application's answer.
+fn held(found: Option<&FoundResponse>, forward: Forward) -> Option<Arc<Entry<Representation>>> {
+    match found {
+        Some(FoundResponse::Entry(entry, _)) if forward.wants_stored() => Some(Arc::clone(entry)),
+        _ => None,
     }
 }

@@ -34,8 +34,16 @@ impl Exchange {
             return Ok(Recorder::passing(errand));
         };
         let outcome = Outcome::of_forward(forward.reason);
-        counters.outcome(outcome);
         let mut errand = self.errand(py, forward.reason, outcome, hand_out)?;
+        errand.refreshing = progress.refreshing.take();
+        let in_background = errand.refreshing.is_some();
+        if in_background {
+            // The router writes into the scope, which is the client's request's no longer.
+            errand.scope = errand.scope.bind(py).copy()?.unbind();
+            progress.inner_scope = Some(errand.scope.clone_ref(py));
+        } else {
+            counters.outcome(outcome);
+        }
         let cached = self.cached()?;
         if cached.strict {
             let headers = HeaderLines::from_snapshot(errand.headers.bind(py));
@@ -43,14 +51,22 @@ impl Exchange {
             progress.inner_scope = Some(errand.scope.clone_ref(py));
         }
         // What a custom storage keeps is not in the store, and cannot be changed there.
-        if let Some(entry) = progress.held.take().filter(|_| !hand_out) {
-            if let Some(stored) = entry.response().filter(|_| forward.validates) {
-                validation::ask(py, &mut errand, Some(stored))?;
-                progress.inner_scope = Some(errand.scope.clone_ref(py));
-            }
+        let held = progress.held.take().filter(|_| !hand_out);
+        let confirmed = held.as_ref().and_then(|entry| entry.response());
+        let confirmed = confirmed.filter(|_| forward.validates);
+        if confirmed.is_some() || in_background {
+            validation::ask(py, &mut errand, confirmed)?;
+            progress.inner_scope = Some(errand.scope.clone_ref(py));
+        }
+        if let Some(entry) = held {
             let method = Target::read(self.asked.scope.bind(py));
-            let head = method.is_some_and(|target| target.method() == Some("HEAD"));
-            errand.held = Some(Held { entry, head });
+            errand.held = Some(Held {
+                entry,
+                head: method.is_some_and(|target| target.method() == Some("HEAD")),
+            });
+        }
+        if in_background {
+            errand.outer_scope = None;
         }
         Ok(Recorder::storing(errand, forward.fetch(birth), key))
     }

@@ -31,7 +31,7 @@ use crate::metadata;
 use crate::representation::Representation;
 use crate::resolve::Installed;
 use crate::scope::{Details, Target};
-use crate::store::MemoryStore;
+use crate::store::{MemoryStore, Refreshing};
 use fast_cache_core::exchange::{Forward, Lookup, begin};
 use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
@@ -77,6 +77,8 @@ struct Progress {
     forward: Option<(Forward, u64)>,
     /// What was found in the memory store, where it may take part in the application's answer.
     held: Option<Arc<Entry<Representation>>>,
+    /// What was served is stale, and is to be refreshed in the background.
+    refreshing: Option<Refreshing>,
     /// What the application is to see, where that is not the request's own scope.
     inner_scope: Option<Py<PyDict>>,
 }
@@ -314,6 +316,12 @@ impl Exchange {
     fn decide(&self, py: Python<'_>, send: Py<PyAny>) -> PyResult<Option<SendMessages>> {
         let messages = self.answer(py)?;
         Ok(messages.map(|(start, body)| SendMessages::new(send, Some(start), Some(body))))
+    }
+
+    /// Whether the application is to be asked for a new answer in the background, for what was served is stale.
+    #[getter]
+    fn refreshes(&self) -> bool {
+        self.progress.lock().refreshing.is_some()
     }
 
     /// A recorder for the application's answer. With `bypass`, the token of a reason, it stores nothing; with

@@ -38,6 +38,13 @@ impl ExchangeRecorder {
         Answer::ready(&mut recorder, py)
     }
 
+    /// The application's call is over, however it ended: another refresh of the key may begin.
+    fn over(&self) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.over();
+        }
+    }
+
     /// The messages of a stale answer, where the application has raised before it answered and one may stand in.
     fn stand_in<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
         let messages = self

@@ -242,6 +242,13 @@ impl Recorder {
         }
     }
 
+    /// The application's call is over, however it ended: another refresh of the key may begin, and who waits for an
+    /// answer waits no more. Somebody may hold on to the call's frames long after that, say to report an exception.
+    pub(crate) fn over(&mut self) {
+        self.errand.refreshing = None;
+        self.errand.permit = None;
+    }
+
     /// The messages of a stale answer, where the application has failed before it answered and one may stand in.
     pub(crate) fn stand_in(&mut self, py: Python<'_>) -> Option<(Py<PyDict>, Py<PyDict>)> {
         let State::Waiting(Some((fetch, _))) = &self.state else {

@@ -46,12 +46,10 @@ impl RecordingSend {
 }
 
 impl RecordingSend {
-    /// The application's call is over, however it ended: another refresh of the key may begin, and who waits for an
-    /// answer waits no more. Somebody may hold on to the call's frames long after that, say to report an exception.
+    /// The application's call is over, however it ended.
     pub(crate) fn over(&self) {
         if let Some(mut recorder) = self.recorder.try_lock() {
-            recorder.errand.refreshing = None;
-            recorder.errand.permit = None;
+            recorder.over();
         }
     }
 

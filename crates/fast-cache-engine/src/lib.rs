@@ -1,9 +1,14 @@
-//! What every host does around an exchange: tell the time, find, commit and count.
+//! What every host does around an exchange: tell the time, find, keep, confirm, drop, count, and say what happened.
 //!
 //! The rules are the core's and the keeping is the store's; this crate only puts them in order, so that no host has to.
 
 pub mod clock;
 pub mod commit;
+pub mod drops;
 pub mod find;
 pub mod flight;
+pub mod held;
+pub mod keeping;
 pub mod observe;
+pub mod refreshes;
+pub mod said;

@@ -1,0 +1,136 @@
+//! Keeping a response: under which labels and which key.
+
+use crate::commit::{Commit, commit, remember_rule};
+use fast_cache_core::fields::no_vary_search::SearchVariance;
+use fast_cache_core::fields::{Line, values};
+use fast_cache_core::key::inputs::Inputs;
+use fast_cache_core::key::search::Searched;
+use fast_cache_core::key::{Identity, Key, Secret, Selecting};
+use fast_cache_core::policy::Policy;
+use fast_cache_core::purge::Label;
+use fast_cache_core::reason::Reason;
+use fast_cache_core::request::Request;
+use fast_cache_core::rules::invalidation::{Target, carried};
+use fast_cache_core::rules::tagging::collect_tags;
+use fast_cache_core::stored::Stored;
+use fast_cache_store::LocalStore;
+
+/// The request whose response is kept, and what its route asks for.
+#[derive(Debug)]
+pub struct Keeping<'a, S: ?Sized> {
+    /// Where it is kept.
+    pub store: &'a S,
+    /// The store's secret.
+    pub secret: &'a Secret,
+    /// The route.
+    pub identity: &'a Identity,
+    /// What it asks for.
+    pub policy: &'a Policy,
+    /// What joins its keys.
+    pub inputs: &'a Inputs,
+    /// The label of its endpoint.
+    pub endpoint: Label,
+    /// Its tags, filled.
+    pub tags: &'a [String],
+    /// The request, with all its header lines.
+    pub request: &'a Request<'a>,
+    /// The host that it names.
+    pub host: Option<&'a [u8]>,
+}
+
+/// A recorded response.
+#[derive(Debug)]
+pub struct Kept<'a, R> {
+    /// The primary key of its request.
+    pub key: Key,
+    /// The store's logical time before the handler ran.
+    pub birth: u64,
+    /// What it may be dropped by, from [`Keeping::labels`].
+    pub labels: &'a [Label],
+    /// The request headers that select among its variants.
+    pub varying: &'a [Box<str>],
+    /// Its header lines.
+    pub lines: &'a [Line<'a>],
+    /// The response.
+    pub stored: Stored<R>,
+    /// Bytes that the representation takes beyond its own size.
+    pub weight: usize,
+}
+
+impl<S: ?Sized> Keeping<'_, S> {
+    /// What a response with these lines may be dropped by.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason::Tags`] where that is too much: a response that could not be dropped is not kept.
+    pub fn labels(&self, lines: &[Line<'_>]) -> Result<Vec<Label>, Reason> {
+        let tags = collect_tags(self.tags.iter().map(String::as_str), lines)?;
+        let mut labels = Vec::with_capacity(tags.len() + 6);
+        labels.push(self.endpoint);
+        Label::subtrees(self.request.route_path(), &mut labels)?;
+        labels.extend(tags.iter().map(|tag| Label::tag(tag)));
+        if self.policy.is_http() {
+            let target = Target::of(self.request, self.host);
+            labels.extend(carried(&target, &SearchVariance::parse(lines), lines)?);
+        }
+        Ok(labels)
+    }
+
+    /// Stores a response: under the request's own key, under one that answers several queries, or by variant.
+    ///
+    /// # Errors
+    ///
+    /// Why it was not stored.
+    pub fn keep<R>(&self, kept: Kept<'_, R>) -> Result<(), Reason>
+    where
+        S: LocalStore<R>,
+    {
+        let Kept {
+            key,
+            birth,
+            labels,
+            varying,
+            lines,
+            stored,
+            weight,
+        } = kept;
+        let put = Commit {
+            key: self.kept_under(key, birth, lines),
+            birth,
+            path: self.request.route_path(),
+            labels,
+            varying,
+            selecting: Selecting {
+                lines: self.request.lines,
+                normalize_language: self.policy.options.normalize_language,
+            },
+            content_language: values(lines, "content-language").next(),
+            stored,
+            weight,
+        };
+        commit(self.store, self.secret, put)
+    }
+
+    fn kept_under<R>(&self, key: Key, birth: u64, lines: &[Line<'_>]) -> Key
+    where
+        S: LocalStore<R>,
+    {
+        let variance = SearchVariance::parse(lines);
+        if !self.policy.is_http() || variance.is_default() {
+            return key;
+        }
+        let searched = Searched {
+            identity: self.identity,
+            inputs: self.inputs,
+            secret: self.secret,
+            request: self.request,
+            host: self.host,
+        };
+        let path = self.request.route_path();
+        match remember_rule(self.store, searched.rules_key(), birth, path, &variance) {
+            Ok(()) => searched.key(&variance),
+            // It would not be found.
+            Err(_) => key,
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What writes make untrue.
+//!
+//! 1. A drop happens when the service has answered with a status below 400, or one that [`Drops::on`] names, before the
+//!    client sees the first byte of the answer; and once more when a body that was still being made has ended.
+//! 2. An answer whose handler had started before the drop is not served after it.
+//! 3. An answer from the cache drops nothing: no handler ran.
+//!
+//! ```
+//! use fast_cache_tower::{Cache, Drops};
+//!
+//! let cache = Cache::memory(1 << 20);
+//! let layer = cache.drop_on_success().tag("user:{id}").path("/users/{id}");
+//! // The same for rules by path:
+//! let drops = Drops::new().tag("user:{id}").path("/users/{id}");
+//! # drop((layer, drops));
+//! ```
+
+mod rule;
+
+pub(crate) use rule::{Done, DropRule, Pending};
+
+use crate::cache::Cache;
+use crate::guide::{DropGuide, Guide};
+use crate::policy::template;
+use crate::service::CacheService;
+use fast_cache_core::purge::PathPattern;
+use fast_cache_core::route::Template;
+use http::StatusCode;
+use std::fmt;
+use std::sync::Arc;
+use tower_layer::Layer;
+
+type OnStatus = Arc<dyn Fn(StatusCode) -> bool + Send + Sync>;
+
+/// What a writing route drops.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Drops {
+    tags: Vec<Template>,
+    paths: Vec<Box<str>>,
+    patterns: Vec<PathPattern>,
+    routes: Vec<Box<str>>,
+    soft: bool,
+    on: Option<OnStatus>,
+}
+
+impl Drops {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything with this tag; `"user:{id}"` is filled from the path parameters of the writing request. Where it has no
+    /// such parameter, everything is dropped: a miss is the safe side.
+    ///
+    /// # Panics
+    ///
+    /// Where a `{name:convertor}` in it names a convertor that does not exist.
+    pub fn tag(mut self, tag: &str) -> Self {
+        self.tags.push(template(tag));
+        self
+    }
+
+    /// Paths: a plain text is a prefix; in one with `*`, that stands for any run of characters; `"/users/{id}"` is filled
+    /// from the path parameters of the writing request and covers that path and everything below it.
+    ///
+    /// # Panics
+    ///
+    /// Where a `{name:convertor}` in it names a convertor that does not exist.
+    pub fn path(mut self, path: &str) -> Self {
+        template(path);
+        self.paths.push(path.into());
+        self
+    }
+
+    /// Every path that a pattern of your own matches.
+    pub fn pattern(mut self, pattern: PathPattern) -> Self {
+        self.patterns.push(pattern);
+        self
+    }
+
+    /// Everything that the route with this template answered.
+    pub fn route(mut self, template: &str) -> Self {
+        self.routes.push(template.into());
+        self
+    }
+
+    /// Marks what it covers as stale instead of dropping it.
+    pub fn softly(mut self) -> Self {
+        self.soft = true;
+        self
+    }
+
+    /// Which statuses drop, instead of those below 400.
+    pub fn on(mut self, on: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
+        self.on = Some(Arc::new(on));
+        self
+    }
+}
+
+impl fmt::Debug for Drops {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("Drops");
+        shown.field("paths", &self.paths);
+        shown.field("soft", &self.soft);
+        shown.finish_non_exhaustive()
+    }
+}
+
+/// A layer that drops what a route's requests make untrue, from [`Cache::drop_on_success`]. It has the methods of
+/// [`Drops`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct DropLayer {
+    cache: Cache,
+    drops: Drops,
+    template: Box<str>,
+}
+
+impl DropLayer {
+    pub(crate) fn new(cache: Cache) -> Self {
+        Self {
+            cache,
+            drops: Drops::new(),
+            template: Box::default(),
+        }
+    }
+
+    /// The template of the route's paths, where the framework does not tell. With axum it does.
+    pub fn template(mut self, template: &str) -> Self {
+        self.template = template.into();
+        self
+    }
+
+    /// These drops instead of those that were named so far.
+    pub fn drops(mut self, drops: Drops) -> Self {
+        self.drops = drops;
+        self
+    }
+
+    /// [`Drops::tag`]
+    ///
+    /// # Panics
+    ///
+    /// As [`Drops::tag`] does.
+    pub fn tag(self, tag: &str) -> Self {
+        self.with(|drops| drops.tag(tag))
+    }
+
+    /// [`Drops::path`]
+    ///
+    /// # Panics
+    ///
+    /// As [`Drops::path`] does.
+    pub fn path(self, path: &str) -> Self {
+        self.with(|drops| drops.path(path))
+    }
+
+    /// [`Drops::pattern`]
+    pub fn pattern(self, pattern: PathPattern) -> Self {
+        self.with(|drops| drops.pattern(pattern))
+    }
+
+    /// [`Drops::route`]
+    pub fn route(self, template: &str) -> Self {
+        self.with(|drops| drops.route(template))
+    }
+
+    /// [`Drops::softly`]
+    pub fn softly(self) -> Self {
+        self.with(Drops::softly)
+    }
+
+    /// [`Drops::on`]
+    pub fn on(self, on: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|drops| drops.on(on))
+    }
+
+    fn with(mut self, change: impl FnOnce(Drops) -> Drops) -> Self {
+        self.drops = change(self.drops);
+        self
+    }
+}
+
+impl<S> Layer<S> for DropLayer {
+    type Service = CacheService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let rule = DropRule::new(&self.cache.shared, self.drops.clone());
+        let guide = DropGuide::new(vec![rule], &self.template);
+        CacheService::new(inner, self.cache.clone(), Guide::Drop(guide))
+    }
+}

@@ -1,0 +1,146 @@
+//! A request on its way to the application.
+
+use super::replying::{Replied, reply};
+use crate::cache::Shared;
+use crate::kept::Kept;
+use crate::outcome::CacheOutcome;
+use crate::request::Snapshot;
+use crate::route::Route;
+use fast_cache_core::exchange::{Client, Fetch, Outcome};
+use fast_cache_core::key::{Identity, Key};
+use fast_cache_core::reason::Reason;
+use fast_cache_core::stored::Stored;
+use fast_cache_engine::held::{forget, is_current};
+use fast_cache_engine::keeping::Keeping;
+use fast_cache_engine::refreshes::Refreshing;
+use fast_cache_engine::said::{Came, forwarded};
+use fast_cache_store::{Entry, LocalStore};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, header};
+use std::sync::Arc;
+
+pub(super) const X_CACHE_STATUS: HeaderName = HeaderName::from_static("x-cache-status");
+pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// A request on its way to the application.
+pub(crate) struct Errand {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) route: Arc<Route>,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Reason,
+    /// What is needed to keep the answer; `None` where it is not kept.
+    pub(crate) asking: Option<Box<Asking>>,
+}
+
+/// What is needed to keep the application's answer.
+pub(crate) struct Asking {
+    pub(crate) fetch: Fetch,
+    pub(crate) key: Key,
+    pub(crate) identity: Identity,
+    /// What was found, where it may take part in the answer.
+    pub(crate) held: Option<Arc<Entry<Kept>>>,
+    /// The route's tags, filled; `None` where a parameter is missing.
+    pub(crate) tags: Option<Vec<String>>,
+    pub(crate) snapshot: Snapshot,
+    /// This is a refresh, for those who come later.
+    pub(crate) refreshing: Option<Refreshing>,
+    /// Nobody gets the answer.
+    pub(crate) in_background: bool,
+}
+
+impl Errand {
+    /// Says in the head of the application's answer what happened.
+    pub(crate) fn say(
+        &self,
+        headers: &mut HeaderMap,
+        extensions: &mut Extensions,
+        kept: Result<(), Reason>,
+    ) {
+        let (outcome, reason) = self.outcome.settled(self.reason, kept);
+        if (self.outcome, outcome) == (Outcome::Bypass, Outcome::Miss) {
+            self.route.counters.became(self.outcome, outcome);
+        }
+        let value = forwarded(&self.shared.name, reason, kept);
+        say(headers, outcome, &value);
+        extensions.insert(CacheOutcome {
+            outcome,
+            reason: Some(kept.err().unwrap_or(reason)),
+            age: None,
+        });
+    }
+
+    /// The stale answer that stands in for a failure of the application's, where one may.
+    pub(crate) fn stand_in(&self, status: Option<u16>) -> Option<Replied> {
+        let asking = self.asking.as_ref()?;
+        let held = asking.held.as_ref()?;
+        let stored = held.response()?;
+        let now = self.shared.now();
+        if !asking.fetch.may_stand_in(stored, now) || !self.is_current(held) {
+            return None;
+        }
+        let came = Came::InsteadOfFailure(asking.fetch.reason(), status);
+        Some(self.answer_with(asking, stored, came))
+    }
+
+    /// An answer with `stored` to what the client asked for.
+    pub(super) fn answer_with(
+        &self,
+        asking: &Asking,
+        stored: &Stored<Kept>,
+        came: Came,
+    ) -> Replied {
+        let asked = asking.snapshot.asked();
+        let request = asked.request();
+        let policy = &self.route.plan.policy;
+        let client = Client::of(request.lines, request.method, policy);
+        let serve = client.serve(stored, self.shared.now());
+        let replied = reply(&self.shared, stored, &serve, came, request.lines);
+        if !asking.in_background {
+            let counters = &self.route.counters;
+            counters.became(self.outcome, replied.said.outcome);
+        }
+        replied
+    }
+
+    pub(super) fn is_current(&self, held: &Arc<Entry<Kept>>) -> bool {
+        is_current(&*self.shared.store, &self.shared.secret, held)
+    }
+
+    pub(super) fn forget(&self, held: &Entry<Kept>) {
+        forget(&*self.shared.store, &self.shared.secret, held);
+    }
+
+    /// What keeps the answer.
+    pub(super) fn keeping<T>(
+        &self,
+        asking: &Asking,
+        run: impl FnOnce(&Keeping<'_, dyn LocalStore<Kept>>) -> Result<T, Reason>,
+    ) -> Result<T, Reason> {
+        let asked = asking.snapshot.asked();
+        let plan = &self.route.plan;
+        run(&Keeping {
+            store: &*self.shared.store,
+            secret: &self.shared.secret,
+            identity: &asking.identity,
+            policy: &plan.policy,
+            inputs: &plan.inputs,
+            endpoint: self.route.endpoint,
+            tags: asking.tags.as_ref().ok_or(Reason::Tags)?,
+            request: &asked.request(),
+            host: asked.host(),
+        })
+    }
+}
+
+/// Puts the two lines of a cache into a head. Those of a cache that stands behind stay in `Cache-Status` alone.
+pub(super) fn say(headers: &mut HeaderMap, outcome: Outcome, cache_status: &[u8]) {
+    headers.insert(X_CACHE_STATUS, HeaderValue::from_static(outcome.word()));
+    if let Ok(value) = HeaderValue::from_bytes(cache_status) {
+        headers.append(CACHE_STATUS, value);
+    }
+}
+
+/// `Age` of an answer from the cache.
+pub(super) fn say_age(headers: &mut HeaderMap, age: u64) {
+    headers.insert(header::AGE, HeaderValue::from(age));
+}

@@ -1,0 +1,139 @@
+//! Rules for a whole application.
+
+use super::numbers::{Numbers, NumbersBuilder};
+use super::{Guided, may_invalidate, told_template};
+use crate::cache::Shared;
+use crate::drops::{DropRule, Drops, Pending};
+use crate::policy::Policy;
+use crate::request::Asked;
+use crate::route::{PathTemplate, Route};
+use fast_cache_core::rules::invalidation::Target;
+use http::request::Parts;
+use http::{Method, Uri};
+use std::sync::Arc;
+
+/// A rule as it was written.
+#[derive(Clone, Debug)]
+pub(crate) enum Rule {
+    /// These requests are cached.
+    Store(Vec<Method>, Box<str>, Box<Policy>),
+    /// The cache has nothing to do with these requests.
+    Pass(Option<Vec<Method>>, Box<str>),
+    /// These requests drop.
+    Drop(Vec<Method>, Box<str>, Drops),
+}
+
+/// Rules, made ready.
+pub(crate) struct RuleBook {
+    stores: Numbers,
+    /// By those numbers; `None` where the cache has nothing to do with it.
+    routes: Vec<Option<Arc<Route>>>,
+    drops: Numbers,
+    dropping: Vec<Dropping>,
+    rest: Option<Arc<Route>>,
+    head_from_get: bool,
+    is_http: bool,
+}
+
+struct Dropping {
+    methods: Vec<Method>,
+    template: PathTemplate,
+    rules: Vec<DropRule>,
+}
+
+impl RuleBook {
+    /// # Panics
+    ///
+    /// Where a template cannot stand in a table of routes.
+    pub(crate) fn new(
+        shared: &Shared,
+        rules: &[Rule],
+        rest: Option<&Policy>,
+        head_from_get: bool,
+    ) -> Self {
+        let mut stores = NumbersBuilder::new();
+        let (mut routes, mut dropping) = (Vec::new(), Vec::<Dropping>::new());
+        for rule in rules {
+            let (methods, template, route) = match rule {
+                Rule::Store(methods, template, policy) => {
+                    let route = Route::new(shared, template, (**policy).clone());
+                    (Some(methods), template, Some(Arc::new(route)))
+                }
+                Rule::Pass(methods, template) => (methods.as_ref(), template, None),
+                Rule::Drop(methods, template, drops) => {
+                    add_drop(&mut dropping, shared, methods, template, drops);
+                    continue;
+                }
+            };
+            stores.add(methods.map(Vec::as_slice), template);
+            routes.push(route);
+        }
+        let mut drops = NumbersBuilder::new();
+        for one in &dropping {
+            drops.add(Some(&one.methods), &one.template.text);
+        }
+        let rest = rest.map(|policy| Arc::new(Route::new(shared, "", policy.clone())));
+        let cached = || routes.iter().flatten().chain(&rest);
+        Self {
+            is_http: cached().any(|route| route.plan.policy.is_http()),
+            stores: stores.build(),
+            routes,
+            drops: drops.build(),
+            dropping,
+            rest,
+            head_from_get,
+        }
+    }
+
+    pub(super) fn find(&self, shared: &Shared, parts: &Parts, uri: &Uri) -> Guided {
+        let method = parts.method.as_str();
+        let told = told_template(parts);
+        let mut pending = Pending::default();
+        if let Some(number) = self.drops.find(&parts.method, uri.path(), told)
+            && let Some(one) = self.dropping.get(number)
+        {
+            let parameters = one.template.parameters(uri.path());
+            let counters = shared.counters_of(&one.template.text);
+            pending = Pending::of(&one.rules, &parameters, counters);
+        }
+        if self.is_http && may_invalidate(&parts.method) {
+            let asked = Asked::of(parts, uri);
+            let target = Target::of(&asked.request(), asked.host());
+            pending.invalidate(parts.method.clone(), target);
+        }
+        let mut number = self.stores.find(&parts.method, uri.path(), told);
+        let mut only_stored = false;
+        if number.is_none() && self.head_from_get && parts.method == Method::HEAD {
+            number = self.stores.find(&Method::GET, uri.path(), told);
+            only_stored = true;
+        }
+        let route = match number {
+            Some(number) => self.routes.get(number).cloned().flatten(),
+            None => self.rest.clone().filter(|route| route.plan.caches(method)),
+        };
+        Guided {
+            only_stored: only_stored && route.is_some(),
+            route,
+            pending,
+        }
+    }
+}
+
+fn add_drop(
+    dropping: &mut Vec<Dropping>,
+    shared: &Shared,
+    methods: &[Method],
+    template: &str,
+    drops: &Drops,
+) {
+    let rule = DropRule::new(shared, drops.clone());
+    let same = |one: &&mut Dropping| *one.template.text == *template && one.methods == methods;
+    match dropping.iter_mut().find(same) {
+        Some(one) => one.rules.push(rule),
+        None => dropping.push(Dropping {
+            methods: methods.to_vec(),
+            template: PathTemplate::new(template),
+            rules: vec![rule],
+        }),
+    }
+}

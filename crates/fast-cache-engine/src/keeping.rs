@@ -127,7 +127,8 @@ impl<S: ?Sized> Keeping<'_, S> {
             host: self.host,
         };
         let path = self.request.route_path();
-        match remember_rule(self.store, searched.rules_key(), birth, path, &variance) {
+        let (own, rules) = (key.borrow(), searched.rules_key());
+        match remember_rule(self.store, own, rules, birth, path, &variance) {
             Ok(()) => searched.key(&variance),
             // It would not be found.
             Err(_) => key,

@@ -11,6 +11,7 @@ use fast_cache_engine::observe::RouteCounters;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// A cached route.
 pub(crate) struct Route {
@@ -34,6 +35,9 @@ pub(crate) struct Parameters(SmallVec<[(Box<str>, String); 2]>);
 impl Route {
     /// The route with this template; an empty one is not known.
     pub(crate) fn new(shared: &Shared, template: &str, policy: Policy) -> Self {
+        if policy.is_http() {
+            shared.has_http.store(true, Ordering::Relaxed);
+        }
         let plan = Plan::of(policy, canonical(template));
         let identity = |method: &str| {
             let (namespace, inputs) = (&shared.namespace, &plan.inputs);

@@ -11,6 +11,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 const DEFAULT_BYTES: usize = 256 << 20;
 
@@ -127,6 +128,7 @@ impl CacheBuilder {
             name,
             namespace: self.namespace,
             refreshes: Refreshes::new(self.refreshes),
+            has_http: AtomicBool::new(false),
             counters: RwLock::new(HashMap::new()),
         };
         Cache {

@@ -24,6 +24,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
 /// How many entries a walk looks at before it gives way.
@@ -70,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) name: CacheName,
     pub(crate) namespace: Box<str>,
     pub(crate) refreshes: Refreshes,
+    /// Some route is in HTTP mode, so that writes drop what the standard says.
+    pub(crate) has_http: AtomicBool,
     pub(crate) counters: RwLock<HashMap<Box<str>, Arc<RouteCounters>>>,
 }
 

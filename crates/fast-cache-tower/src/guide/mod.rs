@@ -15,10 +15,13 @@ pub(crate) use rules::{Rule, RuleBook};
 
 use crate::cache::Shared;
 use crate::drops::Pending;
+use crate::request::Asked;
 use crate::route::Route;
+use fast_cache_core::rules::invalidation::Target;
 use http::request::Parts;
 use http::{Method, Uri};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// What a layer knows of its routes.
 pub(crate) enum Guide {
@@ -44,11 +47,17 @@ pub(crate) struct Guided {
 impl Guide {
     /// What is to be done with a request. `uri` is its URI as the client wrote it.
     pub(crate) fn find(&self, shared: &Shared, parts: &Parts, uri: &Uri) -> Guided {
-        match self {
-            Self::Store(guide) => guide.find(shared, parts, uri),
+        let mut guided = match self {
+            Self::Store(guide) => guide.find(shared, parts),
             Self::Drop(guide) => guide.find(shared, parts, uri),
             Self::Rules(rules) => rules.find(shared, parts, uri),
+        };
+        if shared.has_http.load(Ordering::Relaxed) && may_invalidate(&parts.method) {
+            let asked = Asked::of(parts, uri);
+            let target = Target::of(&asked.request(), asked.host());
+            guided.pending.invalidate(parts.method.clone(), target);
         }
+        guided
     }
 }
 

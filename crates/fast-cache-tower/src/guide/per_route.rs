@@ -1,12 +1,10 @@
 //! A layer around one route, or around several whose templates the framework tells.
 
-use super::{Guided, may_invalidate, told_template};
+use super::{Guided, told_template};
 use crate::cache::Shared;
 use crate::drops::{DropRule, Pending};
 use crate::policy::Policy;
-use crate::request::Asked;
 use crate::route::{PathTemplate, Route};
-use fast_cache_core::rules::invalidation::Target;
 use http::Uri;
 use http::request::Parts;
 use parking_lot::RwLock;
@@ -60,18 +58,11 @@ impl RouteGuide {
         }
     }
 
-    pub(super) fn find(&self, shared: &Shared, parts: &Parts, uri: &Uri) -> Guided {
+    pub(super) fn find(&self, shared: &Shared, parts: &Parts) -> Guided {
         let make = |template: &str| Route::new(shared, template, self.policy.clone());
-        let mut pending = Pending::default();
-        if self.policy.is_http() && may_invalidate(&parts.method) {
-            let asked = Asked::of(parts, uri);
-            let target = Target::of(&asked.request(), asked.host());
-            pending.invalidate(parts.method.clone(), target);
-        }
         Guided {
             route: Some(self.routes.get(parts, make)),
-            only_stored: false,
-            pending,
+            ..Guided::default()
         }
     }
 }

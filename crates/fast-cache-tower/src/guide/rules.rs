@@ -1,13 +1,11 @@
 //! Rules for a whole application.
 
 use super::numbers::{Numbers, NumbersBuilder};
-use super::{Guided, may_invalidate, told_template};
+use super::{Guided, told_template};
 use crate::cache::Shared;
 use crate::drops::{DropRule, Drops, Pending};
 use crate::policy::Policy;
-use crate::request::Asked;
 use crate::route::{PathTemplate, Route};
-use fast_cache_core::rules::invalidation::Target;
 use http::request::Parts;
 use http::{Method, Uri};
 use std::sync::Arc;
@@ -32,7 +30,6 @@ pub(crate) struct RuleBook {
     dropping: Vec<Dropping>,
     rest: Option<Arc<Route>>,
     head_from_get: bool,
-    is_http: bool,
 }
 
 struct Dropping {
@@ -73,9 +70,7 @@ impl RuleBook {
             drops.add(Some(&one.methods), &one.template.text);
         }
         let rest = rest.map(|policy| Arc::new(Route::new(shared, "", policy.clone())));
-        let cached = || routes.iter().flatten().chain(&rest);
         Self {
-            is_http: cached().any(|route| route.plan.policy.is_http()),
             stores: stores.build(),
             routes,
             drops: drops.build(),
@@ -95,11 +90,6 @@ impl RuleBook {
             let parameters = one.template.parameters(uri.path());
             let counters = shared.counters_of(&one.template.text);
             pending = Pending::of(&one.rules, &parameters, counters);
-        }
-        if self.is_http && may_invalidate(&parts.method) {
-            let asked = Asked::of(parts, uri);
-            let target = Target::of(&asked.request(), asked.host());
-            pending.invalidate(parts.method.clone(), target);
         }
         let mut number = self.stores.find(&parts.method, uri.path(), told);
         let mut only_stored = false;

@@ -2,8 +2,9 @@
 //!
 //! 1. [`StoreLayer`] answers the requests of one route, or of several if the framework tells their templates.
 //! 2. [`CacheLayer`] has rules by template, and may take everything else in HTTP mode. Alone it caches nothing.
-//! 3. Both drop what the standard says when a write passes through them in HTTP mode
-//!    ([RFC 9111 §4.4](https://www.rfc-editor.org/rfc/rfc9111#section-4.4)).
+//! 3. Once some route of the cache is in HTTP mode, a write that passes through any layer of the cache drops what the
+//!    standard says ([RFC 9111 §4.4](https://www.rfc-editor.org/rfc/rfc9111#section-4.4)). For routes that have no layer,
+//!    put a [`CacheLayer`] without rules around the application.
 //!
 //! A hit skips everything inside the layer: put authentication outside of it.
 //!

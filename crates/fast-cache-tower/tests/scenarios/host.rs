@@ -132,7 +132,7 @@ impl Host {
         BoxCloneService::new(layer.layer(router).map_response(boxed))
     }
 
-    /// Each endpoint behind layers of its own.
+    /// Each endpoint behind layers of its own, and one without rules around all of them.
     fn with_layers(&self, options: &Options) -> App {
         let behind = self.routes.iter().enumerate().map(|(number, route)| {
             let mut endpoint = self.endpoint(number);
@@ -152,7 +152,9 @@ impl Host {
             }
             endpoint
         });
-        router(&self.routes, behind.collect())
+        let layer = CacheLayer::new(self.cache.clone());
+        let router = router(&self.routes, behind.collect());
+        BoxCloneService::new(layer.layer(router).map_response(boxed))
     }
 
     /// Moves the clock.

@@ -86,12 +86,12 @@ clean: ## Remove whatever the other verbs made
 test-rust: cargo ## Run the Rust tests and doc tests
 	@echo "Rust tests"
 	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --locked --workspace --exclude fast-cache-python; \
+		cargo nextest run --locked --workspace --all-features --exclude fast-cache-python; \
 	else \
-		cargo test --locked --workspace --exclude fast-cache-python --lib --bins --tests; \
+		cargo test --locked --workspace --all-features --exclude fast-cache-python --lib --bins --tests; \
 	fi
 	@echo "Rust doc tests"
-	@cargo test --locked --workspace --exclude fast-cache-python --doc
+	@cargo test --locked --workspace --all-features --exclude fast-cache-python --doc
 
 .PHONY: test-python
 test-python: wheel ## Run the Python tests on the newest FastAPI; more arguments in PYTEST
@@ -118,7 +118,13 @@ lint-rust: cargo ## Check the Rust sources with rustfmt and clippy
 	@echo "rustfmt"
 	@cargo fmt --all --check
 	@echo "clippy"
-	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	@echo "clippy, feature by feature"
+	@for features in "" tokio axum; do \
+		cargo clippy --locked --package fast-cache-tower --no-default-features --features "$$features" -- -D warnings; \
+	done
+	@echo "rustdoc"
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --package fast-cache-tower --all-features
 
 .PHONY: lint-python
 lint-python: wheel venv-lint ## Check the Python sources with ruff and mypy, and the stubs against the binary

@@ -74,7 +74,7 @@ class Middleware:
         store: MemoryStore,
         cache_status: str,
         head_from_get: bool,
-        follower_timeout: float | None,
+        timeouts: tuple[float | None, float | None],
     ) -> None: ...
     def adopt(self, application: Application) -> None: ...
     @property
@@ -94,6 +94,7 @@ class SendMessages(Coroutine[Any, Any, None]):
 @final
 class RecordingSend:
     def __call__(self, message: Message) -> Awaitable[None]: ...
+    def instead(self) -> SendMessages | None: ...
     def received(self, message: Message) -> None: ...
 
 @final

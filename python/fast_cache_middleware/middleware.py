@@ -19,6 +19,7 @@ from .routes.resolve import ask_framework_with_parameters
 from .rules import CacheRule, DropRule
 from .storages.base import as_storage
 from .storages.memory import InMemoryStorage
+from .waiting import limit
 
 logger: Final = logging.getLogger("fast_cache_middleware")
 
@@ -43,7 +44,8 @@ class FastCacheMiddleware(_core.Middleware):
       `Accept-Language` that ask for the same for one.
     - `coalesce`: concurrent misses of one key make one call; `follower_timeout` is how long a request waits for another
       one's answer before it goes on by itself.
-    - `handler_timeout`: accepted and checked; not in effect in this version.
+    - `handler_timeout`: how long a handler may take before a stale answer, if one may be served (`stale_if_error`),
+      goes out in its place.
     """
 
     def __init__(
@@ -81,8 +83,9 @@ class FastCacheMiddleware(_core.Middleware):
         ):  # fmt: skip
             validation.flag(f"FastCacheMiddleware.{name}", value)
         waited = validation.seconds("FastCacheMiddleware.follower_timeout", follower_timeout)
+        limited = None
         if handler_timeout is not None:
-            validation.seconds("FastCacheMiddleware.handler_timeout", handler_timeout)
+            limited = validation.seconds("FastCacheMiddleware.handler_timeout", handler_timeout)
         undeclared = tuple(
             name.lower() for name in validation.tokens("FastCacheMiddleware.undeclared_headers", undeclared_headers)
         )
@@ -113,7 +116,7 @@ class FastCacheMiddleware(_core.Middleware):
         self._responder: Final = Responder(app, self.controller, self.storage, hooks, external=external)
         host = _Host(self)
         try:
-            self.install(app, host, self.store, cache_status, head_from_get, waited if coalesce else None)
+            self.install(app, host, self.store, cache_status, head_from_get, (waited if coalesce else None, limited))
         except ValueError as error:
             raise ConfigError(f"FastCacheMiddleware.cache_status: {error}") from None
         # Servers that detect the interface ask whether `app.__call__` is a coroutine function. Calls go past this
@@ -191,6 +194,7 @@ class _Host:
         self.respond = self._responder.respond
         self.drop_after = self._responder.drop_after
         self.watch = watch
+        self.limit = limit
         self.refresh = refresh
         self.discard = discard
         self.nothing_to_receive = nothing_to_receive

@@ -1,9 +1,47 @@
-"""Waiting for another request's answer."""
+"""Waiting: for another request's answer, and for a handler that takes too long."""
 
 import asyncio
+import logging
+from collections.abc import Awaitable
+from typing import Final
+
+from . import _core
+
+logger: Final = logging.getLogger("fast_cache_middleware")
 
 
 def wake(future: asyncio.Future[None]) -> None:
     """End the wait on a future, unless it has ended."""
     if not future.done():
         future.set_result(None)
+
+
+async def limit(call: Awaitable[None], sender: _core.RecordingSend, seconds: float) -> None:
+    """Await a call of the application. If it has not answered in time, a stale answer goes out and it is cancelled.
+
+    Where no stale answer may stand in, or the answer has begun, the call takes the time it takes.
+    """
+    try:
+        task = asyncio.get_running_loop().create_task(_run(call))
+    except RuntimeError:
+        # Another kind of event loop, or none: nobody keeps the time.
+        await call
+        return
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+        instead = None if task.done() else sender.instead()
+        if instead is not None:
+            logger.warning("the application took longer than %g s; a stale answer was sent instead", seconds)
+            await instead
+            task.cancel()
+            await asyncio.wait({task})
+            return
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+
+
+async def _run(call: Awaitable[None]) -> None:
+    await call

@@ -292,3 +292,47 @@ def test_a_query_that_does_not_matter() -> None:
         assert (answer.cache, answer.body) == ("MISS", b"1")
 
     asyncio.run(play())
+
+
+def test_a_stale_answer_stands_in_for_a_handler_that_takes_too_long() -> None:
+    site = Site(CacheConfig(max_age=10, stale_if_error=60), handler_timeout=0.001)
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+        cancelled = asyncio.Event()
+
+        async def slow(_: Request) -> Response:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                cancelled.set()
+                raise
+            return Response("never")
+
+        site.endpoint = slow
+        answer = await site.get()
+        assert (answer.cache, answer.body) == ("STALE", b"answer 1")
+        assert cancelled.is_set()
+        await CacheHandle(site.storage).drop(paths=["/item"])
+        site.endpoint = site.count
+        assert (await site.get()).cache == "MISS"
+
+    asyncio.run(play())
+
+
+def test_a_handler_without_a_stale_answer_takes_its_time() -> None:
+    site = Site(CacheConfig(max_age=10), handler_timeout=0.001)
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+
+        async def slow(_: Request) -> Response:
+            await asyncio.sleep(0.01)
+            return Response("late")
+
+        site.endpoint = slow
+        assert (await site.get()).body == b"late"
+
+    asyncio.run(play())

@@ -36,7 +36,9 @@ impl Middleware {
         }
     }
 
-    /// Ties the middleware to the application inside it, to its Python side and to its store. Once.
+    /// Ties the middleware to the application inside it, to its Python side and to its store. Once. `timeouts` are the
+    /// seconds for which a request waits for another one's answer, and for a handler; `None` for not at all, and for as
+    /// long as it takes.
     fn install(
         &self,
         app: Py<PyAny>,
@@ -44,7 +46,7 @@ impl Middleware {
         store: Py<MemoryStore>,
         cache_status: &str,
         head_from_get: bool,
-        follower_timeout: Option<f64>,
+        timeouts: (Option<f64>, Option<f64>),
     ) -> PyResult<()> {
         let name =
             cache_name(cache_status).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -55,7 +57,8 @@ impl Middleware {
             store,
             status_lines,
             head_from_get,
-            follower_timeout,
+            follower_timeout: timeouts.0,
+            handler_timeout: timeouts.1,
             current: RwLock::new(None),
             looked: AtomicI64::new(0),
             layout: Layout::default(),

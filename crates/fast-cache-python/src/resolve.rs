@@ -26,6 +26,8 @@ pub(crate) struct Installed {
     pub(crate) head_from_get: bool,
     /// Seconds for which a request waits for another one's answer, if it does.
     pub(crate) follower_timeout: Option<f64>,
+    /// Seconds after which a stale answer stands in for a handler that has not answered, if it does.
+    pub(crate) handler_timeout: Option<f64>,
     pub(crate) current: RwLock<Option<Py<Application>>>,
     /// When the application was last looked at thoroughly.
     pub(crate) looked: AtomicI64,

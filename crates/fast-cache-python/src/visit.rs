@@ -286,8 +286,18 @@ impl<'py> Visit<'_, '_, 'py> {
             let sender = self.dropping(sender.unbind())?;
             self.call_and_drop(scope, receive, sender)
         }?;
+        let limited = self.installed.handler_timeout.is_some() && recording.get().holds_stored();
+        let sender = limited.then(|| recording.clone_ref(self.py));
         let following = Following::new(call, recording);
-        Ok(Py::new(self.py, following)?.into_any())
+        match (sender, self.installed.handler_timeout) {
+            (Some(sender), Some(limit)) => {
+                let arguments = (following, sender, limit);
+                self.installed
+                    .host
+                    .call_method1(self.py, "limit", arguments)
+            }
+            _ => Ok(Py::new(self.py, following)?.into_any()),
+        }
     }
 
     pub(crate) fn drop_after(&self, receive: &Bound<'py, PyAny>) -> PyResult<Py<PyAny>> {

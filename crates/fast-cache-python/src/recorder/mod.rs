@@ -242,6 +242,11 @@ impl Recorder {
         }
     }
 
+    /// Whether something stored may yet take part in the answer.
+    pub(crate) fn holds_stored(&self) -> bool {
+        matches!(self.state, State::Waiting(Some(_))) && self.errand.held.is_some()
+    }
+
     /// The application's call is over, however it ended: another refresh of the key may begin, and who waits for an
     /// answer waits no more. Somebody may hold on to the call's frames long after that, say to report an exception.
     pub(crate) fn over(&mut self) {

@@ -46,6 +46,12 @@ impl RecordingSend {
 }
 
 impl RecordingSend {
+    /// Whether something stored may yet take part in the answer.
+    pub(crate) fn holds_stored(&self) -> bool {
+        let recorder = self.recorder.try_lock();
+        recorder.is_some_and(|recorder| recorder.holds_stored())
+    }
+
     /// The application's call is over, however it ended.
     pub(crate) fn over(&self) {
         if let Some(mut recorder) = self.recorder.try_lock() {
@@ -80,6 +86,11 @@ impl RecordingSend {
                 Ok(Py::new(py, messages)?.into_any())
             }
         }
+    }
+
+    /// What sends a stale answer instead of the one that is not there yet, where one may stand in.
+    fn instead(&self, py: Python<'_>) -> Option<SendMessages> {
+        self.stand_in(py)
     }
 
     /// Takes note of a message that the application received.

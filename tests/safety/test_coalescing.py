@@ -1,12 +1,12 @@
-"""Concurrent misses of one key make one call, and nobody suffers for another one's failure."""
+"""Coalescing: concurrent misses of one key make one call, and nobody suffers for another one's failure."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from asgi_client import Answer, request
 from fastapi import FastAPI, HTTPException, Request, Response
-from tests.asgi_client import Answer, request
 
 from fast_cache_middleware import CacheConfig, CacheHandle, FastCacheMiddleware, InMemoryStorage, _core
 
@@ -52,7 +52,7 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def test_a_thousand_misses_make_one_call() -> None:
+def test_30_a_thousand_misses_make_one_call() -> None:
     async def play() -> None:
         site = Site()
         tasks = await site.started(1000)
@@ -66,7 +66,7 @@ def test_a_thousand_misses_make_one_call() -> None:
     asyncio.run(play())
 
 
-def test_expiry_makes_one_call_too() -> None:
+def test_30_expiry_makes_one_call_too() -> None:
     async def play() -> None:
         site = Site()
         site.gate.set()
@@ -81,7 +81,7 @@ def test_expiry_makes_one_call_too() -> None:
     asyncio.run(play())
 
 
-def test_an_answer_for_one_client_lets_all_go_on_at_once_and_is_remembered() -> None:
+def test_31_an_answer_for_one_client_lets_all_go_on_at_once_and_is_remembered() -> None:
     async def private(call: int, _: Request) -> Response:
         return Response(f"answer {call}", headers={"cache-control": "private"})
 
@@ -103,7 +103,7 @@ def test_an_answer_for_one_client_lets_all_go_on_at_once_and_is_remembered() -> 
 
 
 @pytest.mark.parametrize("status", [None, 500])
-def test_after_a_failure_one_leads_once_more(status: int | None) -> None:
+def test_31_after_a_failure_one_leads_once_more(status: int | None) -> None:
     async def fails_once(call: int, _: Request) -> Response:
         if call == 1:
             if status is None:
@@ -124,7 +124,7 @@ def test_after_a_failure_one_leads_once_more(status: int | None) -> None:
     asyncio.run(play())
 
 
-def test_after_two_failures_all_go_on_at_once() -> None:
+def test_31_after_two_failures_all_go_on_at_once() -> None:
     async def broken(call: int, _: Request) -> Response:
         raise HTTPException(500, f"call {call}")
 
@@ -140,7 +140,7 @@ def test_after_two_failures_all_go_on_at_once() -> None:
     asyncio.run(play())
 
 
-def test_a_leader_that_is_cancelled_hands_on() -> None:
+def test_31_a_leader_that_is_cancelled_hands_on() -> None:
     async def play() -> None:
         site = Site()
         leader, *others = await site.started(5)
@@ -155,7 +155,7 @@ def test_a_leader_that_is_cancelled_hands_on() -> None:
     asyncio.run(play())
 
 
-def test_a_follower_that_is_cancelled_is_no_loss() -> None:
+def test_31_a_follower_that_is_cancelled_is_no_loss() -> None:
     async def play() -> None:
         site = Site()
         leader, follower, other = await site.started(3)
@@ -169,7 +169,7 @@ def test_a_follower_that_is_cancelled_is_no_loss() -> None:
     asyncio.run(play())
 
 
-def test_nobody_waits_longer_than_the_limit() -> None:
+def test_31_nobody_waits_longer_than_the_limit() -> None:
     async def play() -> None:
         site = Site(follower_timeout=0.001)
         leader, *others = await site.started(3)
@@ -180,7 +180,7 @@ def test_nobody_waits_longer_than_the_limit() -> None:
     asyncio.run(play())
 
 
-def test_requests_with_answers_of_their_own_do_not_wait() -> None:
+def test_30_requests_with_answers_of_their_own_do_not_wait() -> None:
     async def play() -> None:
         site = Site(CacheConfig(max_age=60))
         tasks = [
@@ -197,7 +197,7 @@ def test_requests_with_answers_of_their_own_do_not_wait() -> None:
     asyncio.run(play())
 
 
-def test_a_drop_while_others_wait_leaves_nobody_an_old_answer() -> None:
+def test_31_a_drop_while_others_wait_leaves_nobody_an_old_answer() -> None:
     async def play() -> None:
         site = Site()
         tasks = await site.started(5)
@@ -210,7 +210,7 @@ def test_a_drop_while_others_wait_leaves_nobody_an_old_answer() -> None:
     asyncio.run(play())
 
 
-def test_a_stream_of_events_keeps_nobody_waiting() -> None:
+def test_31_a_stream_of_events_keeps_nobody_waiting() -> None:
     async def events(call: int, _: Request) -> Response:
         return Response(f"data: {call}\n\n", media_type="text/event-stream")
 
@@ -224,7 +224,7 @@ def test_a_stream_of_events_keeps_nobody_waiting() -> None:
     asyncio.run(play())
 
 
-def test_it_can_be_switched_off() -> None:
+def test_30_it_can_be_switched_off() -> None:
     async def play() -> None:
         site = Site(coalesce=False)
         tasks = await site.started(5)
@@ -235,7 +235,7 @@ def test_it_can_be_switched_off() -> None:
     asyncio.run(play())
 
 
-def test_variants_are_told_apart_after_the_wait() -> None:
+def test_30_variants_are_told_apart_after_the_wait() -> None:
     async def varying(_: int, asked: Request) -> Response:
         return Response(asked.headers.get("accept-language", ""), headers={"vary": "accept-language"})
 
@@ -248,5 +248,20 @@ def test_variants_are_told_apart_after_the_wait() -> None:
         site.gate.set()
         assert [answer.body.decode() for answer in await asyncio.gather(*tasks)] == languages
         assert site.calls == 3
+
+    asyncio.run(play())
+
+
+def test_31_who_comes_after_a_drop_does_not_wait_for_what_was_begun_before_it() -> None:
+    async def play() -> None:
+        site = Site()
+        old = await site.started(2)
+        await CacheHandle(site.storage).drop(paths=["/item"])
+        new = await site.started(3)
+        assert site.calls == 2
+        site.gate.set()
+        assert {answer.body for answer in await asyncio.gather(*new)} == {b"answer 2"}
+        assert (await old[0]).body == b"answer 1"
+        await old[1]
 
     asyncio.run(play())

@@ -114,6 +114,9 @@ pub(crate) fn check(host: &Host, wire: &Wire, stored: &Stored<Kept>, serve: &Ser
     }
     may_be_reused(host, wire, account);
     assert!(host.policy.statuses.contains(stored.status));
+    assert!(stored.status != 206 && stored.status != 304);
+    let asked_for_part = all(&account.request.lines, "range").next().is_some();
+    assert!(stored.status == 200 || !asked_for_part);
     assert!(how != How::StandsIn || !(500..600).contains(&stored.status));
     was_not_dropped(host, account, serve, how);
     is_fresh_enough(host, wire, account, serve, how, now);

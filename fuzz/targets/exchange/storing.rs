@@ -36,6 +36,7 @@ impl Host {
             varying,
             mut recording,
         } = record;
+        assert_eq!(pending.wire.method, "GET");
         let body = &origin.body;
         for piece in body.chunks(16) {
             recording.push(piece.len())?;

@@ -49,14 +49,18 @@ impl Freshening {
 
     /// What the answer to `HEAD` tells of the stored response
     /// ([RFC 9111 §4.3.5](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.5)). `stored` and `update` are the lines of
-    /// either.
+    /// either. A `200` says that a stored redirection or error is the answer no longer, whatever they have in common.
     pub fn agreement<R>(
         &self,
         held: &Stored<R>,
         stored: &[Line<'_>],
         update: &[Line<'_>],
     ) -> Agreement {
-        agreement(stored, held.body_length, update)
+        if held.status == 200 {
+            agreement(stored, held.body_length, update)
+        } else {
+            Agreement::Outdated
+        }
     }
 
     /// The stored response, confirmed. `update` are the lines of the confirmation, `merged` those that

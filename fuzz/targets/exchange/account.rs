@@ -116,7 +116,11 @@ pub(crate) fn check(host: &Host, wire: &Wire, stored: &Stored<Kept>, serve: &Ser
     assert!(host.policy.statuses.contains(stored.status));
     assert!(stored.status != 206 && stored.status != 304);
     let asked_for_part = all(&account.request.lines, "range").next().is_some();
-    assert!(stored.status == 200 || !asked_for_part, "{} {account:?}", stored.status);
+    assert!(
+        stored.status == 200 || !asked_for_part,
+        "{} {account:?}",
+        stored.status
+    );
     assert!(how != How::StandsIn || !(500..600).contains(&stored.status));
     was_not_dropped(host, account, serve, how);
     is_fresh_enough(host, wire, account, serve, how, now);

@@ -9,18 +9,20 @@ use fast_cache_core::exchange::{Client, Decision, Fetch, Head, Judged, Serve, be
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::inputs::Inputs;
 use fast_cache_core::key::search::Searched;
-use fast_cache_core::key::{Identity, Key, KeyRef, Secret, Selecting, build_key};
+use fast_cache_core::key::{Identity, Key, Secret, Selecting, build_key};
 use fast_cache_core::policy::Policy;
-use fast_cache_core::purge::{Cover, Purge};
+use fast_cache_core::purge::Purge;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Method, Request};
-use fast_cache_core::rules::invalidation::{Target, invalidated, is_unsafe};
+use fast_cache_core::rules::invalidation::{Target, is_unsafe};
 use fast_cache_core::rules::request::Noted;
 use fast_cache_core::rules::validation::Agreement;
 use fast_cache_core::stored::Stored;
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
+use fast_cache_engine::drops::invalidation;
 use fast_cache_engine::find::{find, find_by_search};
+use fast_cache_engine::held::{forget, is_current};
 use fast_cache_store::{Entry, LocalStore, MemoryStore};
 use std::sync::Arc;
 
@@ -167,7 +169,10 @@ impl Host {
             status: origin.status,
             lines: &update,
         };
-        let is_current = || held.as_ref().is_some_and(|entry| self.is_current(entry));
+        let is_current = || {
+            held.as_ref()
+                .is_some_and(|entry| is_current(&self.store, &self.secret, entry))
+        };
         let now = self.clock.now();
         match fetch.on_response(&head, &self.policy, &self.inputs, stored, is_current, now) {
             Judged::Pass(_) => {}
@@ -201,7 +206,7 @@ impl Host {
                         self.freshen(pending, key, freshening, entry, &update, false);
                     }
                     Agreement::Nothing => {}
-                    Agreement::Outdated => self.forget(entry),
+                    Agreement::Outdated => forget(&self.store, &self.secret, entry),
                 }
             }
         }
@@ -220,16 +225,8 @@ impl Host {
         let all = lines(&wire.lines);
         let noted = Noted::from_lines(&all);
         let target = Target::of(&wire.request(&all), noted.host);
-        let labels = invalidated(
-            &target,
-            Method::from_name(wire.method),
-            origin.status,
-            update,
-        );
-        let purge = Purge {
-            covers: labels.into_iter().map(Cover::Label).collect(),
-            soft: false,
-        };
+        let method = Method::from_name(wire.method);
+        let purge = invalidation(&target, method, origin.status, update).unwrap_or_default();
         let dropped = (200..400)
             .contains(&origin.status)
             .then(|| Drop::of_target(wire, self.events + 1));
@@ -256,23 +253,6 @@ impl Host {
             request,
             host,
         })
-    }
-
-    pub(super) fn is_current(&self, held: &Arc<Entry<Kept>>) -> bool {
-        let found = self.store.get(self.key_of(held));
-        found.is_some_and(|found| Arc::ptr_eq(&found.entry, held))
-    }
-
-    pub(super) fn forget(&self, held: &Arc<Entry<Kept>>) {
-        self.store.remove(self.key_of(held));
-    }
-
-    fn key_of<'a>(&self, held: &'a Arc<Entry<Kept>>) -> KeyRef<'a> {
-        let bytes = held.key();
-        KeyRef {
-            digest: self.secret.digest(bytes),
-            bytes,
-        }
     }
 
     pub(super) fn check(&self, wire: &Wire, stored: &Stored<Kept>, serve: &Serve, how: How) {

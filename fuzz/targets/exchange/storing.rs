@@ -7,19 +7,17 @@ use super::wire::{Origin, Wire};
 use crate::choices::Pair;
 use crate::fields::lines;
 use fast_cache_core::exchange::{Client, Freshened, Freshening, Record, Recording};
-use fast_cache_core::fields::no_vary_search::SearchVariance;
-use fast_cache_core::fields::{Line, validators, values};
+use fast_cache_core::fields::{Line, validators};
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::Method;
-use fast_cache_core::rules::freshening::{Source, freshened};
-use fast_cache_core::rules::invalidation::{Target, carried};
+use fast_cache_core::rules::freshening::Source;
 use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_core::rules::request::Noted;
-use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_core::stored::Stored;
-use fast_cache_engine::commit::{Commit, commit, remember_rule};
+use fast_cache_engine::held::{forget, is_current, merge};
+use fast_cache_engine::keeping::{self as engine, Keeping};
 use fast_cache_store::Entry;
 use std::sync::Arc;
 
@@ -89,14 +87,6 @@ impl Host {
         answers: bool,
     ) {
         let old = held.response().expect("a response");
-        let before = lines(&old.representation.lines);
-        let merged = freshened(&before, update)
-            .into_iter()
-            .map(|source| match source {
-                Source::Stored(index) => before[index],
-                Source::Update(index) => update[index],
-            });
-        let merged: Vec<Line<'_>> = merged.collect();
         let pairs = |all: &[Line<'_>]| -> Vec<Pair> {
             all.iter()
                 .map(|line| (line.name.to_vec(), line.value.to_vec()))
@@ -112,14 +102,27 @@ impl Host {
             judged: expected.clone(),
             expected,
         };
-        let kept = Kept {
-            lines: pairs(&merged),
-            body: old.representation.body.clone(),
-            account,
-        };
         let birth = freshening.birth();
-        let Freshened { stored, kept } =
-            freshening.finish(old, update, &merged, &self.policy, &self.inputs, kept);
+        let before = &old.representation.lines;
+        let represent = |sources: &[Source]| {
+            let line = |source: &Source| match source {
+                Source::Stored(index) => before[*index].clone(),
+                Source::Update(index) => pairs(&update[*index..=*index]).remove(0),
+            };
+            Kept {
+                lines: sources.iter().map(line).collect(),
+                body: old.representation.body.clone(),
+                account,
+            }
+        };
+        let Freshened { stored, kept } = merge(
+            freshening,
+            (old, &lines(before)),
+            update,
+            &self.policy,
+            &self.inputs,
+            represent,
+        );
         if answers {
             let all = lines(&pending.wire.lines);
             let client = Client::of(&all, Method::Get, &self.policy);
@@ -131,12 +134,12 @@ impl Host {
             );
         }
         match kept {
-            Ok(varying) if answers || self.is_current(held) => {
+            Ok(varying) if answers || is_current(&self.store, &self.secret, held) => {
                 // That it could not be kept is no fault.
                 let _ = self.commit(&pending.wire, key.clone(), birth, &varying, stored);
             }
             Ok(_) => {}
-            Err(_) => self.forget(held),
+            Err(_) => forget(&self.store, &self.secret, held),
         }
     }
 
@@ -149,51 +152,26 @@ impl Host {
         stored: Stored<Kept>,
     ) -> Result<(), Reason> {
         let kept = stored.representation.lines.clone();
-        let kept = lines(&kept);
-        let all = lines(&wire.lines);
-        let request = wire.request(&all);
-        let host = Noted::from_lines(&all).host;
-        let mut labels = vec![Label::endpoint(b"endpoint")];
-        Label::subtrees(wire.path, &mut labels)?;
-        labels.extend(
-            collect_tags(std::iter::empty(), &kept)?
-                .iter()
-                .map(|tag| Label::tag(tag)),
-        );
-        let mut key = key;
-        if self.policy.is_http() {
-            let variance = SearchVariance::parse(&kept);
-            labels.extend(carried(&Target::of(&request, host), &variance, &kept)?);
-            if !variance.is_default() {
-                let (rules, shared) = self.searched(&request, host, |searched| {
-                    (searched.rules_key(), searched.key(&variance))
-                });
-                if remember_rule(
-                    &self.store,
-                    key.borrow(),
-                    rules,
-                    birth,
-                    wire.path,
-                    &variance,
-                )
-                .is_ok()
-                {
-                    key = shared;
-                }
-            }
-        }
-        let weight = stored.representation.body.len() + 64 * kept.len();
-        let put = Commit {
+        let (kept, all) = (lines(&kept), lines(&wire.lines));
+        let keeping = Keeping {
+            store: &self.store,
+            secret: &self.secret,
+            identity: &self.identity,
+            policy: &self.policy,
+            inputs: &self.inputs,
+            endpoint: Label::endpoint(b"endpoint"),
+            tags: &[],
+            request: &wire.request(&all),
+            host: Noted::from_lines(&all).host,
+        };
+        keeping.keep(engine::Kept {
             key,
             birth,
-            path: wire.path,
-            labels: &labels,
+            labels: &keeping.labels(&kept)?,
             varying,
-            selecting: self.selecting(&all),
-            content_language: values(&kept, "content-language").next(),
+            lines: &kept,
+            weight: stored.representation.body.len() + 64 * kept.len(),
             stored,
-            weight,
-        };
-        commit(&self.store, &self.secret, put)
+        })
     }
 }

@@ -89,3 +89,8 @@ pub use layer::{CacheLayer, StoreLayer};
 pub use outcome::CacheOutcome;
 pub use policy::{Policy, Reads};
 pub use service::CacheService;
+
+/// The examples of the README.
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;

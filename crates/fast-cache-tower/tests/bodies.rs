@@ -215,7 +215,8 @@ fn lengths_and_ends_are_told_as_the_body_tells_them() {
                 while !body.is_end_stream() {
                     match body.frame().await {
                         Some(frame) => {
-                            length += frame.expect("data").into_data().expect("data").len()
+                            let data = frame.expect("a frame").into_data();
+                            length += data.expect("data").len();
                         }
                         None => break,
                     }

@@ -100,6 +100,7 @@ impl Body for Script {
 }
 
 /// A service that answers with what `answer` makes, and counts its calls.
+#[allow(clippy::type_complexity, reason = "there is no name for it")]
 pub(crate) fn counting<B, F>(
     answer: F,
 ) -> (

@@ -1,0 +1,94 @@
+//! What a long stream costs, counted at the allocator.
+
+use bytes::Bytes;
+use fast_cache_tower::{Cache, Policy};
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use http_body_util::Full;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tower::{Layer, ServiceExt, service_fn};
+
+/// Counts the bytes that this thread holds, and their peak.
+struct Counting;
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: usize, sign: isize) {
+    let _ = HELD.try_with(|held| {
+        held.set(held.get() + sign * isize::try_from(bytes).unwrap_or(0));
+        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(held.get())));
+    });
+}
+
+// SAFETY: every call goes to the system's allocator unchanged; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size(), 1);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(layout.size(), -1);
+        // SAFETY: the caller's promise is handed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// So many frames of 64 KiB each.
+struct Stream(usize);
+
+impl Body for Stream {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Some(left) = self.0.checked_sub(1) else {
+            return Poll::Ready(None);
+        };
+        self.0 = left;
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![7; 64 << 10])))))
+    }
+}
+
+#[test]
+fn safety_36_ten_thousand_frames_in_constant_memory() {
+    let cache = Cache::memory(16 << 20);
+    let service = service_fn(|_: Request<Full<Bytes>>| async {
+        Ok::<_, Infallible>(Response::new(Stream(10_000)))
+    });
+    let layer = cache.store(Policy::max_age(Duration::from_secs(60)));
+    let service = layer.layer(service);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut future = pin!(service.oneshot(Request::new(Full::default())));
+    let Poll::Ready(Ok(response)) = future.as_mut().poll(&mut context) else {
+        panic!("the head waits for nothing");
+    };
+    let mut body = pin!(response.into_body());
+    let before = HELD.get();
+    PEAK.set(before);
+    let (mut frames, mut bytes) = (0, 0);
+    while let Poll::Ready(Some(Ok(frame))) = body.as_mut().poll_frame(&mut context) {
+        frames += 1;
+        bytes += frame.data_ref().map_or(0, Bytes::len);
+    }
+    assert_eq!((frames, bytes), (10_000, 10_000 << 16));
+    // Up to the limit of 1 MiB is recorded, in a buffer that doubles.
+    let most = isize::try_from(4 << 20).expect("a number");
+    assert!(PEAK.get() - before < most, "{} bytes", PEAK.get() - before);
+    assert_eq!(cache.stats().entries, 0);
+}

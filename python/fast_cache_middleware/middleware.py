@@ -12,7 +12,7 @@ from .compiling import Options, Settings, rows, unmatched_endpoints
 from .controller import DEFAULT_STATUS_CODES, Controller, overridden_hooks
 from .exceptions import ConfigError
 from .openapi import add_cache_age
-from .refreshing import discard, nothing_to_receive, refresh
+from .refreshing import discard, nothing_to_receive, refresh, settling
 from .responder import Responder, watch
 from .routes import Analysis, analyse, follow
 from .routes.resolve import ask_framework_with_parameters
@@ -22,6 +22,9 @@ from .storages.memory import InMemoryStorage
 from .waiting import limit
 
 logger: Final = logging.getLogger("fast_cache_middleware")
+
+REFRESHES_END_IN: Final = 10.0
+"""Seconds for which a shutdown waits for refreshes in the background."""
 
 
 class FastCacheMiddleware(_core.Middleware):
@@ -210,7 +213,7 @@ class _Host:
             # Without the way through the analysis, which says nothing to the author of the configuration.
             failure = error.with_traceback(None)
         else:
-            await self._middleware.app(scope, receive, send)
+            await self._middleware.app(scope, settling(receive, REFRESHES_END_IN), send)
             return
         await receive()
         await send({"type": "lifespan.startup.failed", "message": f"{type(failure).__name__}: {failure}"})

@@ -29,6 +29,30 @@ def refresh(call: Awaitable[None]) -> None:
     task.add_done_callback(_running.discard)
 
 
+async def settle(seconds: float) -> None:
+    """Wait for the refreshes of this event loop, but no longer than that."""
+    loop = asyncio.get_running_loop()
+    mine = {task for task in _running if task.get_loop() is loop}
+    if mine:
+        await asyncio.wait(mine, timeout=seconds)
+
+
+def settling(receive: Receive, seconds: float) -> Receive:
+    """A lifespan's `receive` that lets the refreshes end before the application hears of the shutdown."""
+
+    async def settled() -> Message:
+        message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            try:
+                await settle(seconds)
+            except RuntimeError:
+                # Another kind of event loop, which runs no refreshes.
+                pass
+        return message
+
+    return settled
+
+
 async def discard(message: Message) -> None:
     """A `send` to nobody."""
 

@@ -336,3 +336,44 @@ def test_a_handler_without_a_stale_answer_takes_its_time() -> None:
         assert (await site.get()).body == b"late"
 
     asyncio.run(play())
+
+
+def test_a_shutdown_waits_for_refreshes() -> None:
+    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
+
+    async def play() -> None:
+        await site.get()
+        site.clock.advance(15)
+        gate = asyncio.Event()
+
+        async def slow(_: Request) -> Response:
+            await gate.wait()
+            return Response("new")
+
+        site.endpoint = slow
+        await site.get()
+        await asyncio.sleep(0)
+        sent: list[str] = []
+        down = asyncio.Event()
+        messages = ["lifespan.startup"]
+
+        async def receive() -> dict[str, str]:
+            if messages:
+                return {"type": messages.pop()}
+            await down.wait()
+            return {"type": "lifespan.shutdown"}
+
+        async def send(message: Any) -> None:
+            sent.append(message["type"])
+
+        lifespan = asyncio.create_task(site.app({"type": "lifespan", "app": site.app}, receive, send))
+        down.set()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert sent == ["lifespan.startup.complete"]
+        gate.set()
+        await lifespan
+        assert sent[-1] == "lifespan.shutdown.complete"
+        assert (await site.get()).body == b"new"
+
+    asyncio.run(play())

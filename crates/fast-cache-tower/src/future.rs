@@ -4,9 +4,12 @@ use crate::body::{CacheBody, Tee};
 use crate::cache::Shared;
 use crate::drops::{Done, Pending};
 use crate::exchange::{Errand, Judgement, Replied};
+use crate::following::{Followed, Following};
 use crate::outcome::CacheOutcome;
+use crate::service::CacheService;
+use fast_cache_engine::flight::Ticket;
 use http::response::Parts;
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use std::fmt;
@@ -15,23 +18,33 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use tower_service::Service;
 
 pin_project! {
     /// The future of a response that comes from the cache, or through it. Dropping it stores nothing.
-    pub struct ResponseFuture<F, B: Body> {
+    pub struct ResponseFuture<S, A, B>
+    where
+        S: Service<Request<A>>,
+        B: Body,
+    {
         #[pin]
-        state: State<F, B>,
+        state: State<S, A, B>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    #[project_replace = StateReplaced]
-    enum State<F, B: Body> {
+    enum State<S, A, B>
+    where
+        S: Service<Request<A>>,
+        B: Body,
+    {
         // Answered from the cache.
         Answer { replied: Option<Box<Replied>> },
+        // Waiting for another request's answer.
+        Following { following: Box<Following<S, A>> },
         // Waiting for the service.
-        Asking { #[pin] future: F, errand: Option<Errand>, ending: Option<Ending> },
+        Asking { #[pin] future: S::Future, errand: Option<Errand>, ending: Option<Ending> },
         // Waiting for the first frame of the body, before the head goes out.
         Holding { head: Option<Box<Parts>>, tee: Option<Pin<Box<Tee<B>>>>, done: Option<Done> },
         Over,
@@ -44,7 +57,11 @@ struct Ending {
     pending: Pending,
 }
 
-impl<F, B: Body> ResponseFuture<F, B> {
+impl<S, A, B> ResponseFuture<S, A, B>
+where
+    S: Service<Request<A>>,
+    B: Body,
+{
     /// An answer from the cache.
     pub(crate) fn answer(replied: Replied) -> Self {
         let replied = Some(Box::new(replied));
@@ -55,15 +72,12 @@ impl<F, B: Body> ResponseFuture<F, B> {
 
     /// The service's own answer, to which `pending` is dropped; it may be kept.
     pub(crate) fn asking(
-        future: F,
+        future: S::Future,
         errand: Option<Errand>,
         shared: &Arc<Shared>,
         pending: Pending,
     ) -> Self {
-        let ending = (!pending.is_empty()).then(|| Ending {
-            shared: Arc::clone(shared),
-            pending,
-        });
+        let ending = Ending::of(shared, pending);
         Self {
             state: State::Asking {
                 future,
@@ -72,14 +86,32 @@ impl<F, B: Body> ResponseFuture<F, B> {
             },
         }
     }
+
+    /// The answer to another request, or the service's own.
+    pub(crate) fn following(service: CacheService<S>, request: Request<A>, ticket: Ticket) -> Self {
+        let following = Box::new(Following::new(service, request, ticket));
+        Self {
+            state: State::Following { following },
+        }
+    }
 }
 
-impl<F, B, E> Future for ResponseFuture<F, B>
+impl Ending {
+    fn of(shared: &Arc<Shared>, pending: Pending) -> Option<Self> {
+        (!pending.is_empty()).then(|| Self {
+            shared: Arc::clone(shared),
+            pending,
+        })
+    }
+}
+
+impl<S, A, B> Future for ResponseFuture<S, A, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    S: Service<Request<A>, Response = Response<B>>,
+    A: Body,
     B: Body,
 {
-    type Output = Result<Response<CacheBody<B>>, E>;
+    type Output = Result<Response<CacheBody<B>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -89,6 +121,25 @@ where
                     let replied = replied.take().expect("polled after it was ready");
                     state.set(State::Over);
                     return Poll::Ready(Ok(replied.into_response(CacheBody::stored)));
+                }
+                StateProjection::Following { following } => {
+                    let followed = ready!(following.poll(context));
+                    let shared = Arc::clone(following.shared());
+                    state.set(State::Over);
+                    match followed {
+                        Ok(Followed::Answer(replied)) => {
+                            return Poll::Ready(Ok(replied.into_response(CacheBody::stored)));
+                        }
+                        Ok(Followed::Asking(future, errand, pending)) => {
+                            let ending = Ending::of(&shared, pending);
+                            state.set(State::Asking {
+                                future,
+                                errand,
+                                ending,
+                            });
+                        }
+                        Err(error) => return Poll::Ready(Err(error)),
+                    }
                 }
                 StateProjection::Asking {
                     future,
@@ -196,10 +247,15 @@ fn answered_by<B: Body>(
     }
 }
 
-impl<F, B: Body> fmt::Debug for ResponseFuture<F, B> {
+impl<S, A, B> fmt::Debug for ResponseFuture<S, A, B>
+where
+    S: Service<Request<A>>,
+    B: Body,
+{
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Answer { .. } => "Answer",
+            State::Following { .. } => "Following",
             State::Asking { .. } => "Asking",
             State::Holding { .. } => "Holding",
             State::Over => "Over",
@@ -213,9 +269,10 @@ impl<F, B: Body> fmt::Debug for ResponseFuture<F, B> {
 
 /// Drives a refresh: nobody gets its answer, but its body has to be read to be stored.
 #[cfg(feature = "tokio")]
-pub(crate) async fn refresh<F, B, E>(future: ResponseFuture<F, B>)
+pub(crate) async fn refresh<S, A, B>(future: ResponseFuture<S, A, B>)
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    S: Service<Request<A>, Response = Response<B>>,
+    A: Body,
     B: Body,
 {
     let body: CacheBody<B> = match future.await {

@@ -27,7 +27,7 @@
 //! | feature | what |
 //! |---|---|
 //! | `axum` | routes and path parameters as axum knows them: needed with axum |
-//! | `tokio` (default) | stale answers are refreshed in the background; without it, the first request after the lifetime waits for the new one |
+//! | `tokio` (default) | stale answers are refreshed in the background, and concurrent misses of one key make one call; without it, the first request after the lifetime waits for the new one, and every request goes by itself. Needs the runtime's timers |
 //!
 //! # Example
 //!
@@ -67,6 +67,7 @@ pub mod cache;
 pub mod drops;
 mod error;
 mod exchange;
+mod following;
 pub mod future;
 mod guide;
 mod kept;
@@ -75,6 +76,7 @@ mod outcome;
 pub mod policy;
 mod request;
 mod route;
+mod runtime;
 pub mod service;
 pub mod store;
 mod strict;

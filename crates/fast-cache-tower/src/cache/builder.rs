@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 const DEFAULT_BYTES: usize = 256 << 20;
 
@@ -19,6 +20,8 @@ const DEFAULT_BYTES: usize = 256 << 20;
 const BYTES_PER_ENTRY: usize = 512;
 
 const MOST_REFRESHING: usize = 64;
+
+const FOLLOWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The settings of a cache.
 ///
@@ -37,6 +40,7 @@ pub struct CacheBuilder {
     name: Option<CacheName>,
     namespace: Box<str>,
     refreshes: usize,
+    follower_timeout: Option<Duration>,
 }
 
 impl CacheBuilder {
@@ -99,6 +103,17 @@ impl CacheBuilder {
         self
     }
 
+    /// How long a request waits at most while another one for the same key is being answered; otherwise 10 seconds. With
+    /// `None` every request goes by itself.
+    ///
+    /// Waiting needs the feature `tokio` and the runtime's timers
+    /// ([`enable_time`](https://docs.rs/tokio/1/tokio/runtime/struct.Builder.html#method.enable_time)).
+    #[must_use]
+    pub fn follower_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.follower_timeout = timeout;
+        self
+    }
+
     /// The cache.
     ///
     /// # Panics
@@ -128,6 +143,8 @@ impl CacheBuilder {
             name,
             namespace: self.namespace,
             refreshes: Refreshes::new(self.refreshes),
+            flights: Arc::default(),
+            follower_timeout: self.follower_timeout,
             has_http: AtomicBool::new(false),
             counters: RwLock::new(HashMap::new()),
         };
@@ -148,6 +165,7 @@ impl Default for CacheBuilder {
             name: None,
             namespace: Box::default(),
             refreshes: MOST_REFRESHING,
+            follower_timeout: Some(FOLLOWER_TIMEOUT),
         }
     }
 }

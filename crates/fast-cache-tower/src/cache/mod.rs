@@ -16,6 +16,7 @@ use fast_cache_core::key::{Identity, Secret};
 use fast_cache_core::purge::{Label, Purge};
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
+use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_engine::refreshes::Refreshes;
 use fast_cache_store::LocalStore;
@@ -26,6 +27,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// How many entries a walk looks at before it gives way.
 const WALK_STEP: usize = 256;
@@ -71,6 +73,9 @@ pub(crate) struct Shared {
     pub(crate) name: CacheName,
     pub(crate) namespace: Box<str>,
     pub(crate) refreshes: Refreshes,
+    pub(crate) flights: Arc<Flights>,
+    /// How long a request waits for another one's answer at most; `None` where none waits.
+    pub(crate) follower_timeout: Option<Duration>,
     /// Some route is in HTTP mode, so that writes drop what the standard says.
     pub(crate) has_http: AtomicBool,
     pub(crate) counters: RwLock<HashMap<Box<str>, Arc<RouteCounters>>>,

@@ -10,6 +10,8 @@ use fast_cache_core::exchange::{Client, Fetch, Outcome};
 use fast_cache_core::key::{Identity, Key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
+use fast_cache_core::time::Timestamp;
+use fast_cache_engine::flight::{Landing, Permit};
 use fast_cache_engine::held::{forget, is_current};
 use fast_cache_engine::keeping::Keeping;
 use fast_cache_engine::refreshes::Refreshing;
@@ -46,6 +48,21 @@ pub(crate) struct Asking {
     pub(crate) refreshing: Option<Refreshing>,
     /// Nobody gets the answer.
     pub(crate) in_background: bool,
+    /// Others wait for the answer. Dropped, it tells them that there is none.
+    pub(crate) permit: Option<Permit>,
+}
+
+impl Asking {
+    /// Tells those who wait for the answer what became of it: it was stored, or why not.
+    pub(super) fn land(&mut self, kept: Result<(), Reason>, now: Timestamp) {
+        if let Some(permit) = self.permit.take() {
+            let landing = match kept {
+                Ok(()) => Landing::Stored,
+                Err(reason) => Landing::Unshared(!reason.may_be_shared_later()),
+            };
+            permit.land(landing, now);
+        }
+    }
 }
 
 impl Errand {

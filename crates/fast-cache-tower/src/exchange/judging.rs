@@ -7,6 +7,8 @@ use crate::kept::lines;
 use fast_cache_core::exchange::{Head, Judged};
 use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
+use fast_cache_core::rules::status::is_failure;
+use fast_cache_core::rules::storing::is_event_stream;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
 
@@ -23,7 +25,7 @@ pub(crate) enum Judgement {
 impl Errand {
     /// Judges the head of an answer. `exact` is the length of its body, where the body itself tells.
     pub(crate) fn judge(mut self, head: &Parts, exact: Option<u64>) -> Judgement {
-        let Some(asking) = self.asking.take() else {
+        let Some(mut asking) = self.asking.take() else {
             let reason = self.reason;
             return Judgement::Pass(self, reason);
         };
@@ -55,31 +57,53 @@ impl Errand {
             Judged::Record(record) => {
                 match self.keeping(&asking, |keeping| keeping.labels(&lines)) {
                     Ok(labels) => {
+                        // It may never end: nobody should wait for it to be whole.
+                        if is_event_stream(&lines) {
+                            asking.land(Err(Reason::Unrepeatable), self.shared.now());
+                        }
                         let headers = head.headers.clone();
                         let progress = InProgress::new(self, asking, record, labels, headers);
                         Judgement::Record(Box::new(progress))
                     }
-                    Err(reason) => Judgement::Pass(self, reason),
+                    Err(reason) => self.pass(asking, reason),
                 }
             }
-            Judged::Pass(reason) => Judgement::Pass(self, reason),
+            // Another request may fare better: the permit is dropped.
+            Judged::Pass(reason) if is_failure(head.status.as_u16()) => {
+                Judgement::Pass(self, reason)
+            }
+            Judged::Pass(reason) => self.pass(asking, reason),
             Judged::StandIn => self.judge_failure(asking, head),
             // Only we have asked for a 304, so the client never sees it as it is.
             Judged::Freshen(freshening) => match self.freshen(&asking, freshening, &head.headers) {
-                Some(replied) => Judgement::Instead(replied),
+                Some(replied) => {
+                    asking.land(Ok(()), self.shared.now());
+                    Judgement::Instead(replied)
+                }
                 None => Judgement::Pass(self, Reason::MalformedResponse),
             },
             Judged::Update(freshening) => {
                 let reason = self.update_from_head(&asking, freshening, &head.headers);
-                Judgement::Pass(self, reason.unwrap_or(Reason::Method))
+                self.pass(asking, reason.unwrap_or(Reason::Method))
             }
         }
+    }
+
+    fn pass(self, mut asking: Box<Asking>, reason: Reason) -> Judgement {
+        asking.land(Err(reason), self.shared.now());
+        Judgement::Pass(self, reason)
     }
 
     fn judge_failure(mut self, asking: Box<Asking>, head: &Parts) -> Judgement {
         self.asking = Some(asking);
         match self.stand_in(Some(head.status.as_u16())) {
-            Some(replied) => Judgement::Instead(replied),
+            Some(replied) => {
+                let now = self.shared.now();
+                if let Some(asking) = &mut self.asking {
+                    asking.land(Ok(()), now);
+                }
+                Judgement::Instead(replied)
+            }
             None => Judgement::Pass(self, Reason::Status),
         }
     }

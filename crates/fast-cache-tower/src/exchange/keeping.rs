@@ -92,7 +92,8 @@ impl InProgress {
     }
 
     /// Gives up.
-    pub(crate) fn refuse(self, reason: Reason) -> Finished {
+    pub(crate) fn refuse(mut self, reason: Reason) -> Finished {
+        self.asking.land(Err(reason), self.errand.shared.now());
         Finished {
             errand: self.errand,
             etag: None,
@@ -104,7 +105,7 @@ impl InProgress {
     pub(crate) fn finish(self) -> Finished {
         let Self {
             errand,
-            asking,
+            mut asking,
             recording,
             varying,
             labels,
@@ -120,6 +121,7 @@ impl InProgress {
         let stored = match recording.finish(etag, kept) {
             Ok(stored) => stored,
             Err(reason) => {
+                asking.land(Err(reason), errand.shared.now());
                 return Finished {
                     errand,
                     etag: None,
@@ -142,6 +144,7 @@ impl InProgress {
         if kept.is_ok() {
             counters.stored();
         }
+        asking.land(kept, errand.shared.now());
         Finished { errand, etag, kept }
     }
 }

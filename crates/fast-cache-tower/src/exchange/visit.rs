@@ -8,10 +8,11 @@ use crate::request::{Asked, Snapshot};
 use crate::route::{Parameters, Route};
 use fast_cache_core::exchange::{Decision, Forward, Outcome, begin};
 use fast_cache_core::key::search::Searched;
-use fast_cache_core::key::{Identity, Key, build_key, custom_key};
+use fast_cache_core::key::{Identity, Key, KeyRef, build_key, custom_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::validation::{Validators, replaced};
 use fast_cache_engine::find::{find, find_by_search};
+use fast_cache_engine::flight::{Boarding, Permit, Ticket};
 use fast_cache_engine::said::Came;
 use fast_cache_store::{Entry, Found};
 use http::request::Parts;
@@ -32,8 +33,21 @@ pub(crate) enum Step {
     Stale(Replied, Box<Refresh>),
     /// The application is asked; these header lines take the place of the request's.
     Forward(Errand, Option<HeaderMap>),
+    /// Another request's answer is waited for.
+    Follow(Ticket),
     /// The cache has nothing to do with it.
     Pass,
+}
+
+/// What a request does about others for the same key.
+#[derive(Debug)]
+pub(crate) enum Part {
+    /// It leads, or waits for the one that does.
+    Board,
+    /// It leads, since the one that did has failed.
+    Lead(Permit),
+    /// It goes on by itself.
+    Alone,
 }
 
 /// A refresh that is wanted.
@@ -53,19 +67,21 @@ pub(crate) struct Visit<'a> {
     pub(crate) uri: &'a Uri,
     pub(crate) has_body: bool,
     pub(crate) only_stored: bool,
+    /// It may wait for another one's answer.
+    pub(crate) can_wait: bool,
 }
 
 impl Visit<'_> {
     /// Answers from the cache, or says how to ask the application.
-    pub(crate) fn step(&self) -> Step {
+    pub(crate) fn step(&self, part: Part) -> Step {
         BUFFER.with(|buffer| match buffer.try_borrow_mut() {
-            Ok(mut buffer) => self.look_up(&mut buffer),
+            Ok(mut buffer) => self.look_up(part, &mut buffer),
             // A key function that asks the cache in turn.
-            Err(_) => self.look_up(&mut Vec::new()),
+            Err(_) => self.look_up(part, &mut Vec::new()),
         })
     }
 
-    fn look_up(&self, buffer: &mut Vec<u8>) -> Step {
+    fn look_up(&self, part: Part, buffer: &mut Vec<u8>) -> Step {
         let (shared, plan) = (self.shared, &self.route.plan);
         let Some(identity) = self.route.identity(self.parts.method.as_str()) else {
             return self.bypass(Reason::Method);
@@ -141,8 +157,18 @@ impl Visit<'_> {
                 Step::Answer(gateway_timeout(shared))
             }
             Decision::Forward(forward) => {
+                let permit = match self.board(part, &forward, key) {
+                    Boarding::Lead(permit) => Some(permit),
+                    Boarding::Follow(ticket) => return Step::Follow(ticket),
+                    Boarding::Alone => None,
+                };
                 let entry = found.map(|found| found.entry);
-                self.forward(forward, *identity, key.to_owned(), entry)
+                let (mut errand, headers) = self.errand(forward, *identity, key.to_owned(), entry);
+                if let Some(asking) = &mut errand.asking {
+                    asking.permit = permit;
+                }
+                self.route.counters.outcome(errand.outcome);
+                Step::Forward(errand, headers)
             }
         }
     }
@@ -175,16 +201,17 @@ impl Visit<'_> {
         Some((errand, headers))
     }
 
-    fn forward(
-        &self,
-        forward: Forward,
-        identity: Identity,
-        key: Key,
-        entry: Option<Arc<Entry<Kept>>>,
-    ) -> Step {
-        let (errand, headers) = self.errand(forward, identity, key, entry);
-        self.route.counters.outcome(errand.outcome);
-        Step::Forward(errand, headers)
+    /// What the request does about others that are under way for the same key.
+    fn board(&self, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
+        let shared = self.shared;
+        match part {
+            Part::Lead(permit) => Boarding::Lead(permit),
+            Part::Board if self.can_wait && forward.may_be_shared() => {
+                let birth = shared.store.birth();
+                shared.flights.board(key, birth, shared.now())
+            }
+            Part::Board | Part::Alone => Boarding::Alone,
+        }
     }
 
     /// The errand to the application, and the header lines that it gets in place of the client's.
@@ -220,6 +247,7 @@ impl Visit<'_> {
             snapshot: Snapshot::of(self.parts, self.uri),
             refreshing: None,
             in_background: false,
+            permit: None,
         };
         let errand = Errand {
             shared: Arc::clone(self.shared),

@@ -1,0 +1,108 @@
+//! A request that waits for another one's answer, and then is looked up anew: by then the answer is in the store, or it
+//! goes on by itself.
+
+use crate::cache::Shared;
+use crate::drops::Pending;
+use crate::exchange::{Errand, Part, Replied};
+use crate::runtime::Timer;
+use crate::service::{Ask, CacheService, Called};
+use fast_cache_engine::flight::{News, Ticket};
+use http::Request;
+use http_body::Body;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tower_service::Service;
+
+/// A request that waits.
+pub(crate) struct Following<S, A> {
+    service: CacheService<S>,
+    stage: Stage<A>,
+}
+
+enum Stage<A> {
+    Waiting(Ticket, Timer, Request<A>),
+    /// It asks the service, once that is ready.
+    Readying(Ask<A>),
+    Over,
+}
+
+/// How a wait ended.
+pub(crate) enum Followed<F> {
+    /// This is the answer.
+    Answer(Replied),
+    /// The service was called.
+    Asking(F, Option<Errand>, Pending),
+}
+
+impl<S, A> Following<S, A> {
+    pub(crate) fn new(service: CacheService<S>, request: Request<A>, ticket: Ticket) -> Self {
+        let timeout = service.cache.shared.follower_timeout.unwrap_or_default();
+        Self {
+            service,
+            stage: Stage::Waiting(ticket, Timer::after(timeout), request),
+        }
+    }
+}
+
+impl<S, A> Following<S, A>
+where
+    S: Service<Request<A>>,
+    A: Body,
+{
+    /// The cache.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.service.cache.shared
+    }
+
+    pub(crate) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Followed<S::Future>, S::Error>> {
+        loop {
+            match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Waiting(ticket, mut timer, request) => {
+                    let part = match ticket.poll(context.waker()) {
+                        Poll::Ready(News::Lead(permit)) => Part::Lead(permit),
+                        Poll::Ready(News::Landed(_)) => Part::Alone,
+                        Poll::Pending if Pin::new(&mut timer).poll(context).is_ready() => {
+                            Part::Alone
+                        }
+                        Poll::Pending => {
+                            self.stage = Stage::Waiting(ticket, timer, request);
+                            return Poll::Pending;
+                        }
+                    };
+                    drop(ticket);
+                    match self.service.look_up(request, part) {
+                        // What is stale by then, somebody else will refresh.
+                        Called::Answer(replied) | Called::Refresh(replied, _) => {
+                            return Poll::Ready(Ok(Followed::Answer(replied)));
+                        }
+                        Called::Ask(ask) => self.stage = Stage::Readying(ask),
+                        // Who does not board does not follow; were it so, it would not wait again.
+                        Called::Follow(ticket, request) => {
+                            let timer = Timer::after(Duration::ZERO);
+                            self.stage = Stage::Waiting(ticket, timer, request);
+                        }
+                    }
+                }
+                Stage::Readying(ask) => {
+                    match self.service.inner.poll_ready(context) {
+                        Poll::Ready(Ok(())) => {}
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        Poll::Pending => {
+                            self.stage = Stage::Readying(ask);
+                            return Poll::Pending;
+                        }
+                    }
+                    let future = self.service.inner.call(ask.request);
+                    let asking = Followed::Asking(future, ask.errand, ask.pending);
+                    return Poll::Ready(Ok(asking));
+                }
+                Stage::Over => panic!("polled after it was ready"),
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Concurrent misses of one key make one call.
+#![cfg(feature = "tokio")]
+
+mod support;
+
+use bytes::Bytes;
+use fast_cache_tower::{Cache, CacheOutcome, CacheService, Outcome, Policy};
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use support::{Failure, cache, get};
+use tokio::sync::Semaphore;
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, ServiceExt, service_fn};
+
+type Answer = Result<Response<Full<Bytes>>, Failure>;
+type Handler = BoxCloneSyncService<Request<Full<Bytes>>, Response<Full<Bytes>>, Failure>;
+
+/// A handler that waits for a permit before it answers.
+struct Gate {
+    calls: Arc<AtomicUsize>,
+    permits: Arc<Semaphore>,
+}
+
+impl Gate {
+    fn new() -> Self {
+        Self {
+            calls: Arc::default(),
+            permits: Arc::new(Semaphore::new(0)),
+        }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// The handler behind a cache; `answer` makes the answer of each call, which are counted from 1.
+    fn behind(
+        &self,
+        cache: &Cache,
+        answer: impl Fn(usize) -> Answer + Clone + Send + Sync + 'static,
+    ) -> CacheService<Handler> {
+        let (calls, permits) = (Arc::clone(&self.calls), Arc::clone(&self.permits));
+        let handler = service_fn(move |_: Request<Full<Bytes>>| {
+            let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
+            let (permits, answer) = (Arc::clone(&permits), answer.clone());
+            async move {
+                permits.acquire().await?.forget();
+                answer(call)
+            }
+        });
+        let policy = Policy::max_age(Duration::from_secs(60));
+        cache.store(policy).layer(Handler::new(handler))
+    }
+}
+
+/// A request that goes on by itself: its outcome and its body, or its error.
+fn start(service: &CacheService<Handler>) -> tokio::task::JoinHandle<(Option<Outcome>, String)> {
+    type Response = http::Response<fast_cache_tower::body::CacheBody<Full<Bytes>>>;
+    type Answered = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
+    let answered: Answered = Box::pin(service.clone().oneshot(get("/", &[])));
+    tokio::spawn(async move {
+        match answered.await {
+            Ok(response) => {
+                let said = response.extensions().get::<CacheOutcome>().copied();
+                let body = response.collect().await.expect("a body").to_bytes();
+                let text = String::from_utf8_lossy(&body).into_owned();
+                (said.map(|said| said.outcome()), text)
+            }
+            Err(error) => (None, error.to_string()),
+        }
+    })
+}
+
+/// Lets everybody go on until all wait.
+async fn settle() {
+    for _ in 0..64 {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn text(text: &str) -> Response<Full<Bytes>> {
+    Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())))
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_30_a_thousand_concurrent_misses_make_one_call() {
+    let gate = Gate::new();
+    let service = gate.behind(&cache().0, |call| Ok(text(&call.to_string())));
+    let requests: Vec<_> = (0..1000).map(|_| start(&service)).collect();
+    settle().await;
+    assert_eq!(gate.calls(), 1);
+    gate.permits.add_permits(1);
+    let mut outcomes = Vec::new();
+    for request in requests {
+        let (outcome, body) = request.await.expect("a request");
+        assert_eq!(body, "1");
+        outcomes.push(outcome);
+    }
+    let misses = |outcome: &&Option<Outcome>| **outcome == Some(Outcome::Miss);
+    assert_eq!(outcomes.iter().filter(misses).count(), 1);
+    assert_eq!(gate.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_31_a_leader_that_fails_is_followed_by_another() {
+    let gate = Gate::new();
+    let service = gate.behind(&cache().0, |call| match call {
+        1 => Err("the first call failed".into()),
+        _ => Ok(text("good")),
+    });
+    let requests: Vec<_> = (0..10).map(|_| start(&service)).collect();
+    settle().await;
+    gate.permits.add_permits(1);
+    settle().await;
+    assert_eq!(gate.calls(), 2);
+    gate.permits.add_permits(1);
+    let mut bodies = Vec::new();
+    for request in requests {
+        bodies.push(request.await.expect("a request").1);
+    }
+    assert_eq!(bodies[0], "the first call failed");
+    assert!(bodies[1..].iter().all(|body| body == "good"), "{bodies:?}");
+    assert_eq!(gate.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_31_a_leader_that_goes_away_is_followed_by_another() {
+    let gate = Gate::new();
+    let service = gate.behind(&cache().0, |call| Ok(text(&call.to_string())));
+    let leader = start(&service);
+    settle().await;
+    let follower = start(&service);
+    settle().await;
+    leader.abort();
+    settle().await;
+    assert_eq!(gate.calls(), 2);
+    gate.permits.add_permits(2);
+    let (outcome, body) = follower.await.expect("a request");
+    assert_eq!((outcome, &body[..]), (Some(Outcome::Miss), "2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_31_nobody_queues_behind_an_answer_that_is_not_shared() {
+    let gate = Gate::new();
+    let service = gate.behind(&cache().0, |call| {
+        let mut response = text(&call.to_string());
+        let private = "private".parse().expect("a value");
+        response.headers_mut().insert("cache-control", private);
+        Ok(response)
+    });
+    let requests: Vec<_> = (0..10).map(|_| start(&service)).collect();
+    settle().await;
+    assert_eq!(gate.calls(), 1);
+    gate.permits.add_permits(1);
+    settle().await;
+    // All at once, and so will be the next ones.
+    assert_eq!(gate.calls(), 10);
+    let more: Vec<_> = (0..5).map(|_| start(&service)).collect();
+    settle().await;
+    assert_eq!(gate.calls(), 15);
+    gate.permits.add_permits(14);
+    for request in requests.into_iter().chain(more) {
+        assert_eq!(request.await.expect("a request").0, Some(Outcome::Miss));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_31_nobody_waits_longer_than_the_limit() {
+    let cache = Cache::builder()
+        .memory(1 << 20)
+        .follower_timeout(Some(Duration::from_secs(3)))
+        .build();
+    let gate = Gate::new();
+    let service = gate.behind(&cache, |call| Ok(text(&call.to_string())));
+    let leader = start(&service);
+    settle().await;
+    let follower = start(&service);
+    settle().await;
+    assert_eq!(gate.calls(), 1);
+    tokio::time::advance(Duration::from_secs(4)).await;
+    settle().await;
+    assert_eq!(gate.calls(), 2);
+    gate.permits.add_permits(2);
+    assert_eq!(leader.await.expect("a request").1, "1");
+    assert_eq!(follower.await.expect("a request").1, "2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_limit_nobody_waits() {
+    let cache = Cache::builder().follower_timeout(None).build();
+    let gate = Gate::new();
+    let service = gate.behind(&cache, |call| Ok(text(&call.to_string())));
+    let requests: Vec<_> = (0..3).map(|_| start(&service)).collect();
+    settle().await;
+    assert_eq!(gate.calls(), 3);
+    gate.permits.add_permits(3);
+    for request in requests {
+        assert_eq!(request.await.expect("a request").0, Some(Outcome::Miss));
+    }
+}

@@ -116,7 +116,9 @@ class FastCacheMiddleware(_core.Middleware):
             normalize_language=normalize_language,
             any_status=self.controller.cacheable_status_codes is DEFAULT_STATUS_CODES,
         )
-        self._responder: Final = Responder(app, self.controller, self.storage, hooks, external=external)
+        self._responder: Final = Responder(
+            app, self.controller, self.storage, hooks, external=external, waits=waited if coalesce else None
+        )
         host = _Host(self)
         try:
             self.install(app, host, self.store, cache_status, head_from_get, (waited if coalesce else None, limited))

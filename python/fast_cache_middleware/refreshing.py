@@ -1,6 +1,7 @@
 """Refreshing stale answers in the background: the application is called once more, and nobody gets its answer."""
 
 import asyncio
+import contextlib
 import inspect
 import logging
 from collections.abc import Awaitable
@@ -43,11 +44,9 @@ def settling(receive: Receive, seconds: float) -> Receive:
     async def settled() -> Message:
         message = await receive()
         if message["type"] == "lifespan.shutdown":
-            try:
+            # Another kind of event loop runs no refreshes.
+            with contextlib.suppress(RuntimeError):
                 await settle(seconds)
-            except RuntimeError:
-                # Another kind of event loop, which runs no refreshes.
-                pass
         return message
 
     return settled

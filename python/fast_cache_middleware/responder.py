@@ -32,8 +32,11 @@ class Responder:
         hooks: frozenset[str],
         *,
         external: bool,
+        waits: float | None = None,
     ) -> None:
         self._app = app
+        self._waits = waits
+        """Seconds for which an exchange waits for another one, if it does."""
         self._controller = controller
         self._storage = storage
         self._hooks = hooks
@@ -55,19 +58,30 @@ class Responder:
 
     async def respond(self, exchange: _core.Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a cached route."""
-        request = Request(scope, receive)
-        bypass, custom = await self._consult(exchange, request)
-        if bypass is None:
-            bypass = exchange.begin(custom)
-        if bypass is None:
-            await self._look_up(exchange)
-            answer = exchange.decide(send)
-            if answer is not None:
-                if exchange.refreshes:
-                    refresh(self._ask(exchange, None, request, nothing_to_receive(), discard))
-                await answer
-                return
-        await self._ask(exchange, bypass, request, receive, send)
+        try:
+            request = Request(scope, receive)
+            bypass, custom = await self._consult(exchange, request)
+            if bypass is None:
+                bypass = exchange.begin(custom)
+            if bypass is None:
+                await self._look_up(exchange)
+                answer = exchange.decide(send)
+                if answer is None and self._waits is not None:
+                    waiting = exchange.wait(self._waits)
+                    if waiting is not None:
+                        await waiting
+                        bypass = exchange.begin(custom)
+                        await self._look_up(exchange)
+                        answer = exchange.decide(send)
+                if answer is not None:
+                    if exchange.refreshes:
+                        refresh(self._ask(exchange, None, request, nothing_to_receive(), discard))
+                    await answer
+                    return
+            await self._ask(exchange, bypass, request, receive, send)
+        finally:
+            # Whoever waits for this one and was not told otherwise goes on.
+            exchange.leave()
 
     async def _ask(
         self, exchange: _core.Exchange, bypass: str | None, request: Request, receive: Receive, send: Send
@@ -81,7 +95,7 @@ class Responder:
         async def record(message: Message) -> None:
             messages, whole = recorder.observe(message)
             if whole is not None and not _is_cancelled():
-                await self._keep(exchange, whole, request)
+                recorder.kept(await self._keep(exchange, whole, request))
             for outgoing in messages:
                 await sender(outgoing)
 
@@ -101,7 +115,7 @@ class Responder:
         else:
             whole = recorder.complete()
             if whole is not None:
-                await self._keep(exchange, whole, request)
+                recorder.kept(await self._keep(exchange, whole, request))
             await _release(recorder, sender)
         finally:
             recorder.over()
@@ -204,15 +218,15 @@ class Responder:
         except Exception:
             logger.warning("%s failed to look up; this is a miss", type(self._storage).__name__, exc_info=True)
 
-    async def _keep(self, exchange: _core.Exchange, whole: _core.Answer, request: Request) -> None:
+    async def _keep(self, exchange: _core.Exchange, whole: _core.Answer, request: Request) -> bool:
+        """Keep a whole answer; whether it was kept."""
         try:
             response = Response(whole.body, whole.status)
             response.raw_headers = list(whole.headers)
             if "is_cachable_response" in self._hooks and not await self._controller.is_cachable_response(response):
-                return
+                return False
             if not self._in_storage:
-                whole.commit(request.scope["headers"])
-                return
+                return whole.commit(request.scope["headers"])
             bare = request_without_credentials(request, exchange.secret_headers, exchange.secret_query)
             metadata = {"ttl": whole.lifetime, "fast_cache": whole.metadata()}
             storage = _Watched(self._storage, metadata)
@@ -223,6 +237,9 @@ class Responder:
             whole.kept()
         except Exception:
             logger.warning("%s failed to keep a response", type(self._storage).__name__, exc_info=True)
+            return False
+        else:
+            return True
         finally:
             self._sets += 1
 

@@ -8,15 +8,23 @@ import pytest
 from asgi_client import Answer, request
 from fastapi import FastAPI, HTTPException, Request, Response
 
-from fast_cache_middleware import CacheConfig, CacheHandle, FastCacheMiddleware, InMemoryStorage, _core
+from fast_cache_middleware import (
+    BaseStorage,
+    CacheConfig,
+    CacheHandle,
+    Controller,
+    FastCacheMiddleware,
+    InMemoryStorage,
+    _core,
+)
 
 
 class Site:
     """An application with one cached route, `/item`, whose endpoint waits at a gate."""
 
-    def __init__(self, config: CacheConfig | None = None, **options: Any) -> None:
+    def __init__(self, config: CacheConfig | None = None, *, own: bool = False, **options: Any) -> None:
         self.clock = _core.SystemClock(1_700_000_000.0)
-        self.storage = InMemoryStorage(clock=self.clock)
+        self.storage: Any = OwnStorage() if own else InMemoryStorage(clock=self.clock)
         self.calls = 0
         self.gate = asyncio.Event()
         self.third = asyncio.Event()
@@ -52,9 +60,38 @@ async def settled() -> None:
         await asyncio.sleep(0)
 
 
-def test_30_a_thousand_misses_make_one_call() -> None:
+class Hooked(Controller):
+    """Has a say in every exchange."""
+
+    async def is_cachable_request(self, request: Request) -> bool:
+        return True
+
+
+class OwnStorage(BaseStorage):
+    """A storage of somebody else's making."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, Any] = {}
+
+    async def set(self, key: str, response: Response, request: Request, metadata: Any) -> None:
+        await asyncio.sleep(0)
+        self.kept[key] = (response, request, metadata)
+
+    async def get(self, key: str) -> Any:
+        return self.kept.get(key)
+
+    async def delete(self, path: Any) -> None:
+        self.kept.clear()
+
+    async def close(self) -> None:
+        self.kept.clear()
+
+
+@pytest.mark.parametrize("kind", ["plain", "key_func", "hooked", "own storage"])
+def test_30_a_thousand_misses_make_one_call(kind: str) -> None:
     async def play() -> None:
-        site = Site()
+        config = CacheConfig(max_age=60, key_func=(lambda request: "item") if kind == "key_func" else None)
+        site = Site(config, controller=Hooked() if kind == "hooked" else None, own=kind == "own storage")
         tasks = await site.started(1000)
         assert site.calls == 1
         site.gate.set()
@@ -102,8 +139,9 @@ def test_31_an_answer_for_one_client_lets_all_go_on_at_once_and_is_remembered() 
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("hooked", [False, True])
 @pytest.mark.parametrize("status", [None, 500])
-def test_31_after_a_failure_one_leads_once_more(status: int | None) -> None:
+def test_31_after_a_failure_one_leads_once_more(status: int | None, hooked: bool) -> None:
     async def fails_once(call: int, _: Request) -> Response:
         if call == 1:
             if status is None:
@@ -112,7 +150,7 @@ def test_31_after_a_failure_one_leads_once_more(status: int | None) -> None:
         return Response(f"answer {call}")
 
     async def play() -> None:
-        site = Site()
+        site = Site(controller=Hooked() if hooked else None)
         site.endpoint = fails_once
         tasks = await site.started(10)
         site.gate.set()
@@ -140,9 +178,10 @@ def test_31_after_two_failures_all_go_on_at_once() -> None:
     asyncio.run(play())
 
 
-def test_31_a_leader_that_is_cancelled_hands_on() -> None:
+@pytest.mark.parametrize("hooked", [False, True])
+def test_31_a_leader_that_is_cancelled_hands_on(hooked: bool) -> None:
     async def play() -> None:
-        site = Site()
+        site = Site(controller=Hooked() if hooked else None)
         leader, *others = await site.started(5)
         leader.cancel()
         await settled()

@@ -1,18 +1,17 @@
 //! A request that waits for another one's answer.
 //!
-//! It waits on a future of the running event loop, for no longer than the limit that the middleware was given, and then
-//! is visited anew: by then the answer is in the store, or it goes on by itself.
+//! When the wait is over it is visited anew: by then the answer is in the store, or it goes on by itself.
 
 use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
 use crate::resolve::Installed;
 use crate::visit::Part;
-use fast_cache_engine::flight::{News, Ticket};
+use crate::wait::{Step, Wait};
+use fast_cache_engine::flight::Ticket;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
 
 /// The awaitable of a request that waits. Not frozen, as [`SendMessages`](crate::awaitable::SendMessages) is not.
 #[pyclass(module = "fast_cache_middleware._core")]
@@ -30,18 +29,10 @@ struct Call {
 }
 
 enum Stage {
-    Boarded(Ticket),
-    Waiting(Ticket, Wait),
+    Waiting(Wait),
     /// What the visit has returned.
     Visiting(Py<PyAny>),
     Done,
-}
-
-/// Waiting on a future, with a timer that ends it.
-struct Wait {
-    future: Py<PyAny>,
-    iterator: Py<PyAny>,
-    timer: Py<PyAny>,
 }
 
 impl Follower {
@@ -52,6 +43,7 @@ impl Follower {
         receive: &Bound<'_, PyAny>,
         send: &Bound<'_, PyAny>,
     ) -> Self {
+        let limit = installed.follower_timeout.unwrap_or_default();
         let call = Call {
             installed,
             scope: scope.clone().unbind(),
@@ -60,7 +52,7 @@ impl Follower {
         };
         Self {
             call: Some(call),
-            stage: Stage::Boarded(ticket),
+            stage: Stage::Waiting(Wait::new(ticket, limit)),
         }
     }
 
@@ -70,78 +62,21 @@ impl Follower {
         value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<Py<PyAny>>> {
         match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Boarded(ticket) => {
-                // Another kind of event loop, or none: nobody can be waited for.
-                let Ok((news, wait)) = self.begin(py, &ticket) else {
-                    drop(ticket);
-                    return self.go_on(py, Part::Alone);
-                };
-                self.wait(py, ticket, news, wait)
-            }
-            Stage::Waiting(ticket, wait) => {
-                if let Some(yielded) = resume(wait.iterator.bind(py), value)? {
-                    self.stage = Stage::Waiting(ticket, wait);
-                    return Ok(Some(yielded));
+            Stage::Waiting(mut wait) => match wait.step(py, value)? {
+                Step::Yield(yielded) => {
+                    self.stage = Stage::Waiting(wait);
+                    Ok(Some(yielded))
                 }
-                wait.end(py);
-                let part = match ticket.poll(Waker::noop()) {
-                    Poll::Ready(News::Lead(permit)) => Part::Lead(permit),
-                    // Landed, or waited for long enough.
-                    Poll::Ready(News::Landed(_)) | Poll::Pending => Part::Alone,
-                };
-                drop(ticket);
-                self.go_on(py, part)
-            }
+                Step::Over(part) => {
+                    drop(wait);
+                    self.go_on(py, part)
+                }
+            },
             Stage::Visiting(inner) => {
                 let step = resume(inner.bind(py), value);
                 self.visited(inner, step)
             }
             Stage::Done => Ok(None),
-        }
-    }
-
-    /// Makes the future and looks whether there is news already.
-    fn begin(&self, py: Python<'_>, ticket: &Ticket) -> PyResult<(Option<News>, Wait)> {
-        let limit = self.call()?.installed.follower_timeout.unwrap_or_default();
-        let running = py.import("asyncio")?.call_method0("get_running_loop")?;
-        let future = running.call_method0("create_future")?;
-        let expire = py
-            .import("fast_cache_middleware.waiting")?
-            .getattr("wake")?;
-        let timer = running.call_method1("call_later", (limit, &expire, &future))?;
-        let waker = Arc::new(FutureWaker {
-            running: running.unbind(),
-            future: future.clone().unbind(),
-            wake: expire.unbind(),
-        });
-        let news = match ticket.poll(&Waker::from(waker)) {
-            Poll::Ready(news) => Some(news),
-            Poll::Pending => None,
-        };
-        let wait = Wait {
-            iterator: iterator_of(&future)?.unbind(),
-            future: future.unbind(),
-            timer: timer.unbind(),
-        };
-        Ok((news, wait))
-    }
-
-    fn wait(
-        &mut self,
-        py: Python<'_>,
-        ticket: Ticket,
-        news: Option<News>,
-        wait: Wait,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        let Some(news) = news else {
-            self.stage = Stage::Waiting(ticket, wait);
-            return self.drive(py, None);
-        };
-        wait.end(py);
-        drop(ticket);
-        match news {
-            News::Lead(permit) => self.go_on(py, Part::Lead(permit)),
-            News::Landed(_) => self.go_on(py, Part::Alone),
         }
     }
 
@@ -179,39 +114,6 @@ impl Follower {
     }
 }
 
-impl Wait {
-    fn end(&self, py: Python<'_>) {
-        // A timer of the loop's own: cancelling it cannot fail.
-        let _ = self.timer.call_method0(py, "cancel");
-    }
-}
-
-/// Ends the wait on a future, from whichever thread.
-struct FutureWaker {
-    running: Py<PyAny>,
-    future: Py<PyAny>,
-    wake: Py<PyAny>,
-}
-
-impl Wake for FutureWaker {
-    fn wake(self: Arc<Self>) {
-        Python::attach(|py| {
-            let here = || {
-                let current = py.import("asyncio")?.call_method0("_get_running_loop")?;
-                Ok::<_, PyErr>(current.is(&self.running))
-            };
-            // A loop that is closed has nobody who waits.
-            let _ = if here().unwrap_or(false) {
-                self.wake.call1(py, (&self.future,))
-            } else {
-                let arguments = (&self.wake, &self.future);
-                self.running
-                    .call_method1(py, "call_soon_threadsafe", arguments)
-            };
-        });
-    }
-}
-
 #[pymethods]
 impl Follower {
     fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -245,11 +147,11 @@ impl Follower {
                 let step = throw_into(inner.bind(py), kind, value);
                 self.visited(inner, step)
             }
-            Stage::Waiting(_, wait) => {
+            Stage::Waiting(wait) => {
                 wait.end(py);
                 Err(raised(kind, value))
             }
-            Stage::Boarded(_) | Stage::Done => Err(raised(kind, value)),
+            Stage::Done => Err(raised(kind, value)),
         };
         yielded?.ok_or_else(|| PyStopIteration::new_err(()))
     }
@@ -258,11 +160,11 @@ impl Follower {
         self.call = None;
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Visiting(inner) => close(inner.bind(py)),
-            Stage::Waiting(_, wait) => {
+            Stage::Waiting(wait) => {
                 wait.end(py);
                 Ok(())
             }
-            Stage::Boarded(_) | Stage::Done => Ok(()),
+            Stage::Done => Ok(()),
         }
     }
 
@@ -273,13 +175,9 @@ impl Follower {
             visit.call(&call.send)?;
         }
         match &self.stage {
-            Stage::Waiting(_, wait) => {
-                visit.call(&wait.future)?;
-                visit.call(&wait.iterator)?;
-                visit.call(&wait.timer)
-            }
+            Stage::Waiting(wait) => wait.traverse(&visit),
             Stage::Visiting(inner) => visit.call(inner),
-            Stage::Boarded(_) | Stage::Done => Ok(()),
+            Stage::Done => Ok(()),
         }
     }
 

@@ -60,6 +60,7 @@ mod store;
 mod strict;
 mod validation;
 mod visit;
+mod wait;
 mod watch;
 
 use pyo3::prelude::*;
@@ -75,7 +76,7 @@ mod _core {
     #[pymodule_export]
     use crate::drops::DroppingSend;
     #[pymodule_export]
-    use crate::exchange::{Answer, Exchange, ExchangeRecorder};
+    use crate::exchange::{Answer, Exchange, ExchangeRecorder, ExchangeWait};
     #[pymodule_export]
     use crate::invalidation::InvalidatingSend;
     #[pymodule_export]

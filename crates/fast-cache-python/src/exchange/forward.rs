@@ -36,6 +36,7 @@ impl Exchange {
         let outcome = Outcome::of_forward(forward.reason);
         let mut errand = self.errand(py, forward.reason, outcome, hand_out)?;
         errand.refreshing = progress.refreshing.take();
+        errand.permit = progress.permit.take();
         let in_background = errand.refreshing.is_some();
         if in_background {
             // The router writes into the scope, which is the client's request's no longer.

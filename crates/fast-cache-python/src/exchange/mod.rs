@@ -9,6 +9,7 @@
 //! | `found` | what a store, a storage or a hook has found |
 //! | `forward` | what asks the application |
 //! | `recorder` | records an application's answer for Python |
+//! | `waiting` | what waits for another exchange |
 //! | `answer` | a whole answer that is to be kept |
 
 mod answer;
@@ -17,9 +18,11 @@ mod forward;
 mod found;
 mod keys;
 mod recorder;
+mod waiting;
 
 pub(crate) use answer::Answer;
 pub(crate) use recorder::ExchangeRecorder;
+pub(crate) use waiting::ExchangeWait;
 
 use crate::answer::StatusLines;
 use crate::application::{Application, Cached};
@@ -37,6 +40,7 @@ use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::find::find;
+use fast_cache_engine::flight::Permit;
 use fast_cache_store::Entry;
 use found::FoundResponse;
 use parking_lot::Mutex;
@@ -77,6 +81,8 @@ struct Progress {
     forward: Option<(Forward, u64)>,
     /// What was found in the memory store, where it may take part in the application's answer.
     held: Option<Arc<Entry<Representation>>>,
+    /// Others wait for the answer.
+    permit: Option<Permit>,
     /// What was served is stale, and is to be refreshed in the background.
     refreshing: Option<Refreshing>,
     /// What the application is to see, where that is not the request's own scope.
@@ -316,6 +322,17 @@ impl Exchange {
     fn decide(&self, py: Python<'_>, send: Py<PyAny>) -> PyResult<Option<SendMessages>> {
         let messages = self.answer(py)?;
         Ok(messages.map(|(start, body)| SendMessages::new(send, Some(start), Some(body))))
+    }
+
+    /// What waits for another exchange of the same key that has asked the application already, `limit` seconds at most;
+    /// after it, look up again. `None` where this one is to ask the application.
+    fn wait(slf: &Bound<'_, Self>, limit: f64) -> Option<ExchangeWait> {
+        waiting::board(slf, limit)
+    }
+
+    /// The exchange is over, however it ended.
+    fn leave(&self) {
+        self.progress.lock().permit = None;
     }
 
     /// Whether the application is to be asked for a new answer in the background, for what was served is stale.

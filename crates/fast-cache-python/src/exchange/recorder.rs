@@ -38,6 +38,13 @@ impl ExchangeRecorder {
         Answer::ready(&mut recorder, py)
     }
 
+    /// The answer that was handed out was kept, or it was not: others may wait for it.
+    fn kept(&self, well: bool) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.kept(well);
+        }
+    }
+
     /// The application's call is over, however it ended: another refresh of the key may begin.
     fn over(&self) {
         if let Some(mut recorder) = self.recorder.try_lock() {

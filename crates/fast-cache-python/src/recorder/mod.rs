@@ -247,6 +247,12 @@ impl Recorder {
         matches!(self.state, State::Waiting(Some(_))) && self.errand.held.is_some()
     }
 
+    /// The answer that was handed out was kept, or it was not.
+    pub(crate) fn kept(&mut self, well: bool) {
+        self.errand
+            .land(if well { Ok(()) } else { Err(Reason::Hook) });
+    }
+
     /// The application's call is over, however it ended: another refresh of the key may begin, and who waits for an
     /// answer waits no more. Somebody may hold on to the call's frames long after that, say to report an exception.
     pub(crate) fn over(&mut self) {

@@ -163,6 +163,11 @@ class FastCacheMiddleware(_core.Middleware):
                 self._mark_schema(app, prefix)
         return application
 
+    @property
+    def caches(self) -> bool:
+        """Whether some route is cached."""
+        return self.analysis is not None and any(record.cache is not None for record in self.analysis.records)
+
     def _mark_schema(self, app: Any, prefix: str = "") -> None:
         controller = self.controller
         add_cache_age(
@@ -215,7 +220,9 @@ class _Host:
             # Without the way through the analysis, which says nothing to the author of the configuration.
             failure = error.with_traceback(None)
         else:
-            await self._middleware.app(scope, settling(receive, REFRESHES_END_IN), send)
+            if self._middleware.caches:
+                receive = settling(receive, REFRESHES_END_IN)
+            await self._middleware.app(scope, receive, send)
             return
         await receive()
         await send({"type": "lifespan.startup.failed", "message": f"{type(failure).__name__}: {failure}"})

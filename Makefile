@@ -90,6 +90,8 @@ test-rust: cargo ## Run the Rust tests and doc tests
 	else \
 		cargo test --locked --workspace --all-features --exclude fast-cache-python --lib --bins --tests; \
 	fi
+	@echo "Rust tests under many orders of threads"
+	@RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p fast-cache-engine --lib --target-dir target/shuttle
 	@echo "Rust doc tests"
 	@cargo test --locked --workspace --all-features --exclude fast-cache-python --doc
 

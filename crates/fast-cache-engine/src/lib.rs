@@ -12,3 +12,4 @@ pub mod keeping;
 pub mod observe;
 pub mod refreshes;
 pub mod said;
+mod sync;

@@ -19,10 +19,10 @@ mod ticket;
 
 pub use ticket::{News, Ticket};
 
+use crate::sync::Mutex;
 use fast_cache_core::key::KeyRef;
 use fast_cache_core::time::Timestamp;
 use known::Known;
-use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,5 +161,7 @@ impl Drop for Permit {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, shuttle))]
+mod orders;
+#[cfg(all(test, not(shuttle)))]
 mod tests;

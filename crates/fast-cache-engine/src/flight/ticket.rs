@@ -1,7 +1,7 @@
 //! Those who wait.
 
 use super::{Landing, Permit};
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Poll, Waker};

@@ -21,6 +21,7 @@ pub(crate) struct Following<S, A> {
     stage: Stage<A>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it is boxed as a whole")]
 enum Stage<A> {
     Waiting(Ticket, Timer, Request<A>),
     /// It asks the service, once that is ready.

@@ -17,6 +17,9 @@
 //! # Caveats
 //!
 //! - A hit skips everything inside the layer. Put authentication outside of it.
+//! - Where nothing tells the template of a route, requests are told apart by host, path, query and header lines alone:
+//!   applications that share a cache need templates ([`StoreLayer::template`]) or namespaces
+//!   ([`CacheBuilder::namespace`]).
 //! - Behind TLS, HTTP/1.1 servers do not tell the scheme. Where one application serves both, put a
 //!   [`Scheme`](http::uri::Scheme) into the request's extensions.
 //! - A request body that tells neither its length nor its end counts as a body, and the request is not answered from the

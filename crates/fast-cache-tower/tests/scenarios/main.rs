@@ -1,5 +1,6 @@
 //! The scenarios of `testdata/scenarios`, played through the layers: once with rules for the whole application, once with
 //! a layer around each route.
+#![cfg(feature = "tokio")]
 
 #[allow(dead_code, reason = "shared with another host, which needs more of it")]
 #[path = "../../../fast-cache-engine/tests/scenarios/compare.rs"]

@@ -51,11 +51,11 @@ pub(crate) struct Ask<A> {
 }
 
 impl<S> CacheService<S> {
-    pub(crate) fn new(inner: S, cache: Cache, guide: Guide) -> Self {
+    pub(crate) fn new(inner: S, cache: Cache, guide: Arc<Guide>) -> Self {
         Self {
             inner,
             cache,
-            guide: Arc::new(guide),
+            guide,
         }
     }
 

@@ -20,7 +20,7 @@ mod rule;
 pub(crate) use rule::{Done, DropRule, Pending};
 
 use crate::cache::Cache;
-use crate::guide::{DropGuide, Guide};
+use crate::guide::{DropGuide, Guide, LazyGuide};
 use crate::policy::template;
 use crate::service::CacheService;
 use fast_cache_core::purge::PathPattern;
@@ -115,6 +115,7 @@ pub struct DropLayer {
     cache: Cache,
     drops: Drops,
     template: Box<str>,
+    guide: LazyGuide,
 }
 
 impl DropLayer {
@@ -123,19 +124,20 @@ impl DropLayer {
             cache,
             drops: Drops::new(),
             template: Box::default(),
+            guide: LazyGuide::default(),
         }
     }
 
     /// The template of the route's paths, where the framework does not tell. With axum it does.
     pub fn template(mut self, template: &str) -> Self {
         self.template = template.into();
+        self.guide = LazyGuide::default();
         self
     }
 
     /// These drops instead of those that were named so far.
-    pub fn drops(mut self, drops: Drops) -> Self {
-        self.drops = drops;
-        self
+    pub fn drops(self, drops: Drops) -> Self {
+        self.with(|_| drops)
     }
 
     /// [`Drops::tag`]
@@ -178,6 +180,7 @@ impl DropLayer {
 
     fn with(mut self, change: impl FnOnce(Drops) -> Drops) -> Self {
         self.drops = change(self.drops);
+        self.guide = LazyGuide::default();
         self
     }
 }
@@ -186,8 +189,10 @@ impl<S> Layer<S> for DropLayer {
     type Service = CacheService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let rule = DropRule::new(&self.cache.shared, self.drops.clone());
-        let guide = DropGuide::new(vec![rule], &self.template);
-        CacheService::new(inner, self.cache.clone(), Guide::Drop(guide))
+        let guide = self.guide.get(|| {
+            let rule = DropRule::new(&self.cache.shared, self.drops.clone());
+            Guide::Drop(DropGuide::new(vec![rule], &self.template))
+        });
+        CacheService::new(inner, self.cache.clone(), guide)
     }
 }

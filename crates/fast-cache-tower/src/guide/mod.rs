@@ -20,8 +20,9 @@ use crate::route::Route;
 use fast_cache_core::rules::invalidation::Target;
 use http::request::Parts;
 use http::{Method, Uri};
-use std::sync::Arc;
+use std::fmt;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 /// What a layer knows of its routes.
 pub(crate) enum Guide {
@@ -31,6 +32,22 @@ pub(crate) enum Guide {
     Drop(DropGuide),
     /// A whole application.
     Rules(RuleBook),
+}
+
+/// A layer's guide, made when the first service is: frameworks may make one for every request.
+#[derive(Clone, Default)]
+pub(crate) struct LazyGuide(Arc<OnceLock<Arc<Guide>>>);
+
+impl LazyGuide {
+    pub(crate) fn get(&self, make: impl FnOnce() -> Guide) -> Arc<Guide> {
+        Arc::clone(self.0.get_or_init(|| Arc::new(make())))
+    }
+}
+
+impl fmt::Debug for LazyGuide {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("LazyGuide")
+    }
 }
 
 /// What is to be done with a request.

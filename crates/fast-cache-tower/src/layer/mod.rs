@@ -38,7 +38,7 @@
 
 use crate::cache::Cache;
 use crate::drops::Drops;
-use crate::guide::{Guide, RouteGuide, Rule, RuleBook};
+use crate::guide::{Guide, LazyGuide, RouteGuide, Rule, RuleBook};
 use crate::policy::Policy;
 use crate::service::CacheService;
 use http::Method;
@@ -52,6 +52,7 @@ pub struct StoreLayer {
     cache: Cache,
     policy: Policy,
     template: Box<str>,
+    guide: LazyGuide,
 }
 
 impl StoreLayer {
@@ -60,6 +61,7 @@ impl StoreLayer {
             cache,
             policy,
             template: Box::default(),
+            guide: LazyGuide::default(),
         }
     }
 
@@ -67,6 +69,7 @@ impl StoreLayer {
     /// With axum it tells.
     pub fn template(mut self, template: &str) -> Self {
         self.template = template.into();
+        self.guide = LazyGuide::default();
         self
     }
 }
@@ -75,8 +78,11 @@ impl<S> Layer<S> for StoreLayer {
     type Service = CacheService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let guide = RouteGuide::new(&self.cache.shared, self.policy.clone(), &self.template);
-        CacheService::new(inner, self.cache.clone(), Guide::Store(guide))
+        let guide = self.guide.get(|| {
+            let (shared, policy) = (&self.cache.shared, self.policy.clone());
+            Guide::Store(RouteGuide::new(shared, policy, &self.template))
+        });
+        CacheService::new(inner, self.cache.clone(), guide)
     }
 }
 
@@ -91,6 +97,7 @@ pub struct CacheLayer {
     rules: Arc<Vec<Rule>>,
     rest: Option<Policy>,
     head_from_get: bool,
+    guide: LazyGuide,
 }
 
 impl CacheLayer {
@@ -101,6 +108,7 @@ impl CacheLayer {
             rules: Arc::default(),
             rest: None,
             head_from_get: false,
+            guide: LazyGuide::default(),
         }
     }
 
@@ -166,17 +174,20 @@ impl CacheLayer {
     /// What no rule names is cached as well; [`Policy::http`] is what this is for.
     pub fn everything_else(mut self, policy: Policy) -> Self {
         self.rest = Some(policy);
+        self.guide = LazyGuide::default();
         self
     }
 
     /// Answers `HEAD` from a stored `GET` also where no rule names `HEAD`.
     pub fn head_from_get(mut self) -> Self {
         self.head_from_get = true;
+        self.guide = LazyGuide::default();
         self
     }
 
     fn with(mut self, rule: Rule) -> Self {
         Arc::make_mut(&mut self.rules).push(rule);
+        self.guide = LazyGuide::default();
         self
     }
 }
@@ -185,8 +196,10 @@ impl<S> Layer<S> for CacheLayer {
     type Service = CacheService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let shared = &self.cache.shared;
-        let rules = RuleBook::new(shared, &self.rules, self.rest.as_ref(), self.head_from_get);
-        CacheService::new(inner, self.cache.clone(), Guide::Rules(rules))
+        let guide = self.guide.get(|| {
+            let (shared, rest) = (&self.cache.shared, self.rest.as_ref());
+            Guide::Rules(RuleBook::new(shared, &self.rules, rest, self.head_from_get))
+        });
+        CacheService::new(inner, self.cache.clone(), guide)
     }
 }

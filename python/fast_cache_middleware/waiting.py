@@ -32,6 +32,7 @@ async def limit(call: Awaitable[None], sender: _core.RecordingSend, seconds: flo
         instead = None if task.done() else sender.instead()
         if instead is not None:
             logger.warning("the application took longer than %g s; a stale answer was sent instead", seconds)
+            task.add_done_callback(_report)
             await instead
             task.cancel()
             await asyncio.wait({task})
@@ -39,8 +40,16 @@ async def limit(call: Awaitable[None], sender: _core.RecordingSend, seconds: flo
         await task
     finally:
         if not task.done():
+            task.add_done_callback(_report)
             task.cancel()
             await asyncio.wait({task})
+
+
+def _report(task: asyncio.Task[None]) -> None:
+    """Log what a call raised that nobody waits for any more."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        logger.warning("the application failed after its time was over", exc_info=error)
 
 
 async def _run(call: Awaitable[None]) -> None:

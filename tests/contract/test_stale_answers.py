@@ -1,6 +1,7 @@
 """Stale answers: refreshed in the background, standing in for failures, confirmed by the application."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -375,5 +376,61 @@ def test_a_shutdown_waits_for_refreshes() -> None:
         await lifespan
         assert sent[-1] == "lifespan.shutdown.complete"
         assert (await site.get()).body == b"new"
+
+    asyncio.run(play())
+
+
+def test_what_a_handler_raises_after_its_time_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        site = Site(CacheConfig(60, stale_if_error=600), handler_timeout=0.01)
+        unheard: list[dict[str, Any]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+        await site.get()
+        site.clock.advance(61)
+
+        async def stubborn(_: Request) -> Response:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                raise RuntimeError("too late")
+
+        site.endpoint = stubborn
+        assert (await site.get()).cache == "STALE"
+        gc.collect()
+        assert [record.exc_info for record in caplog.records if "after its time" in record.message]
+        assert not unheard
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("confirmation", ["max-age=60", "no-store"])
+def test_a_late_confirmation_leaves_what_is_newer_alone(confirmation: str) -> None:
+    async def play() -> None:
+        app, clock, calls = FastAPI(), _core.SystemClock(1_700_000_000.0), 0
+        asked, gate = asyncio.Event(), asyncio.Event()
+        app.add_middleware(FastCacheMiddleware, InMemoryStorage(clock=clock))
+
+        @app.get("/item", dependencies=[CacheConfig(max_age=None)])
+        async def item() -> Response:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                asked.set()
+                await gate.wait()
+                return Response(status_code=304, headers={"ETag": '"a"', "Cache-Control": confirmation})
+            tag = '"a"' if calls == 1 else '"b"'
+            return Response(tag, headers={"ETag": tag, "Cache-Control": "max-age=10"})
+
+        assert (await request(app, "GET", "/item")).cache == "MISS"
+        clock.advance(11)
+        late = asyncio.create_task(request(app, "GET", "/item"))
+        await asked.wait()
+        newer = await request(app, "GET", "/item", [("cache-control", "no-cache")])
+        assert (newer.cache, newer.body) == ("MISS", b'"b"')
+        gate.set()
+        confirmed = await late
+        assert (confirmed.cache, confirmed.body) == ("REVALIDATED", b'"a"')
+        after = await request(app, "GET", "/item")
+        assert (after.cache, after.body) == ("HIT", b'"b"')
 
     asyncio.run(play())

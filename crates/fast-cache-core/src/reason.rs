@@ -74,7 +74,7 @@ reasons! {
     MustUnderstand = "must-understand", true;
     /// The response says nothing of its lifetime, and its status is not one for which a lifetime may be guessed.
     NotExplicit = "not-explicit", false;
-    /// The response to `HEAD` is not that of the stored response.
+    /// The response to `HEAD`, or a confirmation, is not about the stored response but another one.
     Outdated = "outdated", true;
     /// The application failed, and a stale response stands in for its answer.
     StandIn = "stale-if-error", true;

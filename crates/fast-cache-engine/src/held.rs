@@ -20,9 +20,11 @@ pub fn is_current<R>(
     found.is_some_and(|found| Arc::ptr_eq(&found.entry, entry))
 }
 
-/// Removes an entry from the store.
-pub fn forget<R>(store: &(impl LocalStore<R> + ?Sized), secret: &Secret, entry: &Entry<R>) {
-    store.remove(key_of(secret, entry));
+/// Removes an entry from the store, unless something took its place.
+pub fn forget<R>(store: &(impl LocalStore<R> + ?Sized), secret: &Secret, entry: &Arc<Entry<R>>) {
+    if is_current(store, secret, entry) {
+        store.remove(key_of(secret, entry));
+    }
 }
 
 /// The stored response `old` with the lines of a confirmation, `update`. `represent` makes the representation from

@@ -9,7 +9,7 @@ use crate::reason::Reason;
 use crate::rules::freshness::{Arrival, freshness};
 use crate::rules::governing::{Governing, governing};
 use crate::rules::storing::{is_of_use, may_store};
-use crate::rules::validation::{Agreement, agreement};
+use crate::rules::validation::{Agreement, agreement, confirms_another};
 use crate::rules::varying::varying_names;
 use crate::stored::{Stored, Traits};
 use crate::time::Timestamp;
@@ -121,7 +121,13 @@ impl Freshening {
                     policy,
                 )
             })
-            .and_then(|()| varying_names(merged, inputs));
+            .and_then(|()| {
+                if confirms_another(&held.etag, update) {
+                    Err(Reason::Outdated)
+                } else {
+                    varying_names(merged, inputs)
+                }
+            });
         Freshened { stored, kept }
     }
 }

@@ -1,6 +1,7 @@
 //! How the application is asked to confirm what is stored
 //! ([RFC 9111 §4.3.1](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.1)).
 
+use crate::fields::validators::EntityTag;
 use crate::fields::{Line, values};
 use crate::stored::{Stored, StoredTag};
 
@@ -47,6 +48,18 @@ pub fn replaced(name: &[u8]) -> bool {
         .any(|known| Line::new(name, b"").is(known))
 }
 
+/// Whether a confirmation with the lines `update` speaks of another response than the stored one with the tag `stored`:
+/// it names a tag, and not that one, weakness apart
+/// ([RFC 9111 §4.3.4](https://www.rfc-editor.org/rfc/rfc9111#section-4.3.4)).
+pub fn confirms_another(stored: &StoredTag, update: &[Line<'_>]) -> bool {
+    let StoredTag::Given(stored) = stored else {
+        return false;
+    };
+    let named = values(update, "etag").next().and_then(EntityTag::parse);
+    let known = EntityTag::parse(stored);
+    named.is_some_and(|named| known.is_none_or(|known| !named.weak_eq(known)))
+}
+
 /// What a response to `HEAD` tells of the stored response to `GET`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
@@ -81,7 +94,7 @@ pub fn agreement(stored: &[Line<'_>], body_length: u64, head: &[Line<'_>]) -> Ag
 
 #[cfg(test)]
 mod tests {
-    use super::{Agreement, Validators, agreement, replaced};
+    use super::{Agreement, Validators, agreement, confirms_another, replaced};
     use crate::fields::Line;
     use crate::stored::{Stored, StoredTag, Traits};
     use crate::time::Timestamp;
@@ -147,5 +160,21 @@ mod tests {
             let other = [etag(b"\"a\"")[0], Line::new(b"content-length", other)];
             assert_eq!(agreement(&stored, 3, &other), Agreement::Outdated);
         }
+    }
+
+    #[test]
+    fn a_confirmation_that_names_another_tag_speaks_of_another_response() {
+        let given = |tag: &[u8]| StoredTag::Given(tag.into());
+        let another = |stored: &StoredTag, named: &'static [u8]| {
+            confirms_another(stored, &[Line::new(b"ETag", named)])
+        };
+        assert!(another(&given(b"\"a\""), b"\"b\""));
+        assert!(another(&given(b"a"), b"\"a\""));
+        for same in [&b"\"a\""[..], b"W/\"a\"", b"a", b""] {
+            assert!(!another(&given(b"\"a\""), same));
+        }
+        assert!(!another(&StoredTag::Generated(7), b"\"b\""));
+        assert!(!another(&StoredTag::None, b"\"b\""));
+        assert!(!confirms_another(&given(b"\"a\""), &[]));
     }
 }

@@ -42,7 +42,8 @@ impl Errand {
             .ok()?;
         if refused.is_none() {
             match kept {
-                // That it was not kept is known too late to be said.
+                // That it was not kept is known too late to be said. What is newer is not replaced by what was confirmed.
+                Ok(_) if !self.is_current(held) => {}
                 Ok(varying) => {
                     let _ = self.commit_anew(py, key, birth, cached, &varying, stored, weight);
                 }

@@ -38,8 +38,11 @@ impl Errand {
         found.is_some_and(|found| Arc::ptr_eq(&found.entry, &held.entry))
     }
 
-    /// Removes what was found from the store.
+    /// Removes what was found from the store, unless something took its place.
     pub(super) fn forget(&self, held: &Held) {
+        if !self.is_current(held) {
+            return;
+        }
         let store = self.store.get();
         let bytes = held.entry.key();
         let digest = store.secret.digest(bytes);

@@ -123,7 +123,7 @@ impl Errand {
         is_current(&*self.shared.store, &self.shared.secret, held)
     }
 
-    pub(super) fn forget(&self, held: &Entry<Kept>) {
+    pub(super) fn forget(&self, held: &Arc<Entry<Kept>>) {
         forget(&*self.shared.store, &self.shared.secret, held);
     }
 

@@ -28,7 +28,8 @@ impl Errand {
         let came = Came::Confirmed(self.reason, said);
         let replied = self.answer_with(asking, &stored, came);
         match kept {
-            // That it was not kept is known too late to be said.
+            // That it was not kept is known too late to be said. What is newer is not replaced by what was confirmed.
+            Ok(_) if !self.is_current(held) => {}
             Ok(varying) => {
                 let _ = self.keep_anew(asking, birth, &varying, stored);
             }

@@ -29,7 +29,8 @@ impl Host {
         let came = Came::Confirmed(errand.fetch.reason(), said);
         let answer = self.reply_with(errand, &stored, came);
         match kept {
-            // That it was not kept is known too late to be said.
+            // That it was not kept is known too late to be said. What is newer is not replaced by what was confirmed.
+            Ok(_) if !self.is_current(errand) => {}
             Ok(varying) => {
                 let _ = self.store_anew(errand, birth, &varying, stored);
             }
@@ -100,7 +101,7 @@ impl Host {
     }
 
     fn forget(&self, errand: &Errand<'_>) {
-        if let Some(held) = &errand.held {
+        if let Some(held) = errand.held.as_ref().filter(|_| self.is_current(errand)) {
             self.store.remove(self.key_of(held));
         }
     }

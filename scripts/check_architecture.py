@@ -29,6 +29,7 @@ REDIS = "fast-cache-redis"
 TOWER = "fast-cache-tower"
 PYTHON = "fast-cache-python"
 FUZZ = "fast-cache-fuzz"
+EXAMPLES = "fast-cache-examples"
 
 ALLOWED: dict[str, frozenset[str]] = {
     CORE: frozenset(),
@@ -39,18 +40,19 @@ ALLOWED: dict[str, frozenset[str]] = {
     TOWER: frozenset({CORE, STORE, ENGINE}),
     PYTHON: frozenset({CORE, STORE, ENGINE, SHARED, REDIS}),
     FUZZ: frozenset({CORE, STORE, ENGINE}),
+    EXAMPLES: frozenset({TOWER}),
 }
 
 GUARDED: dict[str, tuple[frozenset[str], str]] = {
     "pyo3": (frozenset({PYTHON}), "only the binding knows Python"),
-    "tokio": (frozenset({REDIS, TOWER, PYTHON}), "only what talks to a network has a runtime"),
+    "tokio": (frozenset({REDIS, TOWER, PYTHON, EXAMPLES}), "only what talks to a network has a runtime"),
     "redis": (frozenset({REDIS}), "one crate knows Redis"),
     "heed": (frozenset({SHARED}), "one crate knows LMDB"),
-    "http": (frozenset({TOWER}), "the core's own request type serves every host"),
-    "http-body": (frozenset({TOWER}), "bodies are the host's own"),
-    "axum": (frozenset({TOWER}), "one adapter knows axum"),
-    "tower-layer": (frozenset({TOWER}), "one adapter knows tower"),
-    "tower-service": (frozenset({TOWER}), "one adapter knows tower"),
+    "http": (frozenset({TOWER, EXAMPLES}), "the core's own request type serves every host"),
+    "http-body": (frozenset({TOWER, EXAMPLES}), "bodies are the host's own"),
+    "axum": (frozenset({TOWER, EXAMPLES}), "one adapter knows axum"),
+    "tower-layer": (frozenset({TOWER, EXAMPLES}), "one adapter knows tower"),
+    "tower-service": (frozenset({TOWER, EXAMPLES}), "one adapter knows tower"),
 }
 
 BANNED_BELOW_CORE = frozenset(

@@ -148,7 +148,8 @@ def test_every_dependency_has_its_reason() -> None:
         for name in in_code_style(row)
     }
     wanted: set[str] = set()
-    for manifest in [*(ROOT / "crates").glob("*/Cargo.toml"), ROOT / "fuzz/Cargo.toml"]:
+    others = [ROOT / "examples/rust/Cargo.toml", ROOT / "fuzz/Cargo.toml"]
+    for manifest in [*(ROOT / "crates").glob("*/Cargo.toml"), *others]:
         read = tomllib.loads(manifest.read_text())
         for table in ("dependencies", "dev-dependencies", "build-dependencies"):
             wanted |= set(read.get(table, {}))

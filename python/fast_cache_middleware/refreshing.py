@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import inspect
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from typing import Final
 
 from starlette.types import Message, Receive
@@ -23,7 +22,7 @@ def refresh(call: Awaitable[None]) -> None:
     except RuntimeError:
         # Another kind of event loop, or none: what is stale is refreshed by a request once its window is over.
         coroutine.close()
-        if inspect.iscoroutine(call):
+        if isinstance(call, Coroutine):
             call.close()
         return
     _running.add(task)

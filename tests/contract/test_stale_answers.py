@@ -8,9 +8,17 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
-from tests.asgi_client import Answer, request
+from tests.asgi_client import Answer, request, scope_for
 
-from fast_cache_middleware import CacheConfig, CacheHandle, Controller, FastCacheMiddleware, InMemoryStorage, _core
+from fast_cache_middleware import (
+    CacheConfig,
+    CacheHandle,
+    CacheRule,
+    Controller,
+    FastCacheMiddleware,
+    InMemoryStorage,
+    _core,
+)
 from fast_cache_middleware.refreshing import _running
 
 
@@ -378,6 +386,39 @@ def test_a_shutdown_waits_for_refreshes() -> None:
         assert (await site.get()).body == b"new"
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("key_func", [None, lambda request: "item"])
+def test_without_a_loop_that_can_refresh_nothing_is_left_behind(
+    key_func: Callable[[Request], str] | None, recwarn: pytest.WarningsRecorder
+) -> None:
+    clock = _core.SystemClock(1_700_000_000.0)
+
+    async def origin(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+        await send({"type": "http.response.body", "body": b"one"})
+
+    rule = CacheRule("/item", CacheConfig(10, stale_while_revalidate=60, key_func=key_func))
+    cached = FastCacheMiddleware(origin, InMemoryStorage(clock=clock), rules=[rule])
+
+    def play() -> str | None:
+        sent: list[dict[str, Any]] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def ask() -> None:
+            await cached(scope_for("GET", "/item"), send, send)
+
+        with pytest.raises(StopIteration):
+            ask().send(None)
+        return next(value.decode() for name, value in sent[0]["headers"] if name == b"x-cache-status")
+
+    assert play() == "MISS"
+    clock.advance(15)
+    assert [play(), play()] == ["STALE", "STALE"]
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_what_a_handler_raises_after_its_time_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,6 +6,9 @@
 //! 3. Rules of a [`CacheLayer`](crate::CacheLayer) are for the very templates that they name; those that end in
 //!    `{*rest}` are for everything below.
 //!
+//! Parameters in tags and drops have names that are identifiers: of `/users/{user-id}` nothing can be filled in, so that
+//! answers with such a tag are not stored and such drops drop everything.
+//!
 //! Without the feature, layers inside a nested router see paths without its prefix, so two nests of one router have the
 //! same keys: do not use this crate with axum but without its feature.
 //!

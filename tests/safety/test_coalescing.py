@@ -291,6 +291,32 @@ def test_30_variants_are_told_apart_after_the_wait() -> None:
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("expired", [True, False])
+def test_30_variants_that_are_known_make_one_call_each_and_do_not_wait_for_each_other(expired: bool) -> None:
+    async def varying(_: int, asked: Request) -> Response:
+        headers = {"vary": "accept-language", "cache-control": "max-age=60"}
+        return Response(asked.headers["accept-language"], headers=headers)
+
+    async def play() -> None:
+        site = Site(CacheConfig(max_age=None))
+        site.endpoint = varying
+        languages = ["de", "en", "fr"]
+        site.gate.set()
+        for language in languages if expired else ["it"]:
+            await site.get(("accept-language", language))
+        site.clock.advance(61 if expired else 0)
+        site.gate.clear()
+        site.calls = 0
+        tasks = [site.get(("accept-language", language)) for language in languages * 5]
+        await settled()
+        assert site.calls == 3
+        site.gate.set()
+        assert [answer.body.decode() for answer in await asyncio.gather(*tasks)] == languages * 5
+        assert site.calls == 3
+
+    asyncio.run(play())
+
+
 def test_31_who_comes_after_a_drop_does_not_wait_for_what_was_begun_before_it() -> None:
     async def play() -> None:
         site = Site()

@@ -16,7 +16,7 @@ use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
 use crate::sending::send_both;
 use fast_cache_core::exchange::{Decision, Forward, Outcome, begin, matters};
-use fast_cache_core::key::{KeyRef, build_key};
+use fast_cache_core::key::{Key, KeyRef, build_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
@@ -153,7 +153,12 @@ impl<'py> Visit<'_, '_, 'py> {
                     send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
                 }
                 Decision::Forward(forward) => {
-                    let permit = match self.board(part, &forward, key) {
+                    let varies = absent == Reason::VaryMismatch && matches!(part, Part::Board);
+                    let variant = varies
+                        .then(|| self.variant(cached, &headers, key))
+                        .flatten();
+                    let shared = variant.as_ref().map_or(key, Key::borrow);
+                    let permit = match self.board(part, &forward, shared) {
                         Boarding::Lead(permit) => Some(permit),
                         Boarding::Follow(ticket) => return Ok(Step::Follow(ticket)),
                         Boarding::Alone => None,
@@ -164,6 +169,23 @@ impl<'py> Visit<'_, '_, 'py> {
                 }
             }
         })
+    }
+
+    /// The key of the variant that the request selects, where answers under `key` are known to vary: who selects another
+    /// one does not wait for it.
+    #[cold]
+    fn variant(&self, cached: &Cached, headers: &Bound<'_, PyAny>, key: KeyRef<'_>) -> Option<Key> {
+        let store = self.installed.store.get();
+        let all = HeaderLines::from_any(headers)?;
+        let lines = all.lines();
+        let mut first = None;
+        find_selecting(&store.store, key, |primary, names| {
+            let selecting = cached.selecting(&lines);
+            let candidates = selecting.candidates(primary, names, &store.secret);
+            first = candidates.first().cloned();
+            candidates
+        });
+        first
     }
 
     /// What the request does about others that are under way for the same key.

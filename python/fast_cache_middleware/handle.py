@@ -11,7 +11,7 @@ from .compiling import cached_endpoints, endpoint_key
 from .config import CacheDropConfig
 from .exceptions import ConfigError
 from .middleware import FastCacheMiddleware
-from .storages.base import BaseStorage, as_storage
+from .storages.base import BaseStorage, as_storage, unwrapped
 from .storages.memory import InMemoryStorage, purge
 
 
@@ -113,12 +113,7 @@ def get_cache(request: HTTPConnection) -> CacheHandle:
     if middleware is None:
         raise ConfigError("get_cache: the application has no FastCacheMiddleware")
     owner = app if registry.middleware_of(app) is middleware else middleware.app
-    return CacheHandle(_given(middleware), app=owner)
-
-
-def _given(middleware: FastCacheMiddleware) -> object:
-    """The storage as it was given to the middleware, not what wraps it."""
-    return getattr(middleware.storage, "inner", middleware.storage)
+    return CacheHandle(unwrapped(middleware.storage), app=owner)
 
 
 def _middleware_for(app: object) -> FastCacheMiddleware | None:

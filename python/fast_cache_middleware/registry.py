@@ -1,6 +1,7 @@
 """Which middleware serves which application, and which store keeps the generations of which storage."""
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import _core
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
 
 _middlewares: "weakref.WeakKeyDictionary[Any, weakref.ref[FastCacheMiddleware]]" = weakref.WeakKeyDictionary()
 _ledgers: "weakref.WeakKeyDictionary[Any, _core.MemoryStore]" = weakref.WeakKeyDictionary()
+_odd_ledgers: dict[int, tuple[Callable[[], Any], _core.MemoryStore]] = {}
+"""By identity: for storages without a hash, as dataclasses are, or without weak references, which then stay."""
 
 LEDGER_ENTRIES = 10_000
 LEDGER_BYTES = 16 << 20
@@ -44,14 +47,23 @@ def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.Mem
     try:
         known = _ledgers.get(storage)
     except TypeError:
-        known = None
+        held, known = _odd_ledgers.get(id(storage), (lambda: None, None))
+        known = known if held() is storage else None
     if known is None:
         known = _core.MemoryStore(LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage))
         try:
             _ledgers[storage] = known
         except TypeError:
-            return known
+            _odd_ledgers[id(storage)] = (_reference(storage), known)
     return known
+
+
+def _reference(storage: Any) -> Callable[[], Any]:
+    identity = id(storage)
+    try:
+        return weakref.ref(storage, lambda _: _odd_ledgers.pop(identity, None))
+    except TypeError:
+        return lambda: storage
 
 
 def _secret_of(storage: Any) -> bytes:

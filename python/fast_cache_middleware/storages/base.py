@@ -66,6 +66,11 @@ def as_storage(storage: object) -> BaseStorage:
     return _Adapter(storage, *names.values())
 
 
+def unwrapped(storage: BaseStorage) -> object:
+    """A storage as it was given to `as_storage`."""
+    return storage.inner if isinstance(storage, _Adapter) else storage
+
+
 def request_without_credentials(
     request: Request, headers: Collection[str] = (), query: Collection[str] = ()
 ) -> Request:

@@ -9,7 +9,6 @@ use crate::store::MemoryStore;
 use fast_cache_core::request::route_path;
 use fast_cache_core::route::Resolution;
 use fast_cache_core::time::Timestamp;
-use fast_cache_engine::clock::Clock;
 use parking_lot::RwLock;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -77,7 +76,7 @@ impl Installed {
     /// Whether this is the first request since the clock last moved on: a good time to look thoroughly for changes.
     #[inline]
     fn is_new_tick(&self, now: Timestamp) -> bool {
-        if matches!(self.store.get().clock.get().clock, Clock::Manual(_)) {
+        if self.store.get().clock.get().clock.is_held() {
             return true;
         }
         let tick = now.micros();

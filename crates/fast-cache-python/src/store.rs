@@ -128,6 +128,12 @@ impl MemoryStore {
         })
     }
 
+    /// Where the store takes its time from.
+    #[getter]
+    fn clock(&self, py: Python<'_>) -> Py<SystemClock> {
+        self.clock.clone_ref(py)
+    }
+
     fn __len__(&self) -> usize {
         LocalStore::<Representation>::len(&self.store)
     }
@@ -227,9 +233,10 @@ impl MemoryStore {
         self.store.birth()
     }
 
-    /// Drops everything and gives back the memory.
+    /// Drops everything and gives back the memory; forgets which keys are known to be unshared.
     fn clear(&self) {
         LocalStore::<Representation>::clear(&self.store);
+        self.flights.forget();
     }
 
     /// Gives back the memory of up to `max_steps` dropped or expired entries; how many that were.
@@ -296,7 +303,12 @@ fn fill(row: &Bound<'_, PyDict>, counts: &RouteCounts) -> PyResult<()> {
 }
 
 /// A clock: the system's, or one that stands still until it is moved.
-#[pyclass(frozen, name = "SystemClock", module = "fast_cache_middleware._core")]
+#[pyclass(
+    frozen,
+    subclass,
+    name = "SystemClock",
+    module = "fast_cache_middleware._core"
+)]
 pub(crate) struct SystemClock {
     pub(crate) clock: Clock,
 }
@@ -307,24 +319,14 @@ impl SystemClock {
     #[new]
     #[pyo3(signature = (start=None))]
     fn new(start: Option<f64>) -> Self {
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "a cast from float saturates"
-        )]
-        let at = |seconds: f64| Timestamp::from_micros((seconds * 1e6) as i64);
-        Self {
-            clock: start.map_or_else(Clock::system, |start| Clock::manual(at(start))),
-        }
+        let clock = Clock::system();
+        clock.hold(start.map(at));
+        Self { clock }
     }
 
     /// Seconds since the Unix epoch.
     fn now(&self) -> f64 {
-        #[allow(
-            clippy::cast_precision_loss,
-            reason = "microseconds fit until the year 2255"
-        )]
-        let micros = self.clock.now().micros() as f64;
-        micros / 1e6
+        seconds(self.clock.now())
     }
 
     /// Moves a clock that stands still by `seconds`, back where they are negative.
@@ -337,4 +339,27 @@ impl SystemClock {
             Err(PyValueError::new_err("the system's clock cannot be moved"))
         }
     }
+
+    /// Holds the clock at `start`, in seconds since the Unix epoch, or lets it run; where it was held before, `None` if
+    /// it ran.
+    #[pyo3(signature = (start))]
+    fn hold(&self, start: Option<f64>) -> Option<f64> {
+        self.clock.hold(start.map(at)).map(seconds)
+    }
+}
+
+#[allow(
+    clippy::cast_possible_truncation,
+    reason = "a cast from float saturates"
+)]
+fn at(seconds: f64) -> Timestamp {
+    Timestamp::from_micros((seconds * 1e6) as i64)
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "microseconds fit until the year 2255"
+)]
+fn seconds(time: Timestamp) -> f64 {
+    time.micros() as f64 / 1e6
 }

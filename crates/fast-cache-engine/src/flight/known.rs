@@ -30,4 +30,9 @@ impl Known {
             None => false,
         }
     }
+
+    /// Forgets all of them.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
 }

@@ -86,6 +86,11 @@ impl Flights {
         self.under_way.lock().len()
     }
 
+    /// Forgets which keys are known to be unshared; those who wait go on waiting.
+    pub fn forget(&self) {
+        self.unshared.lock().clear();
+    }
+
     /// Takes a flight off the list, so that nobody joins it any more; a newer one of the same key stays.
     fn remove(under_way: &mut HashMap<u128, Arc<Flight>>, digest: u128, flight: &Arc<Flight>) {
         if under_way

@@ -100,6 +100,14 @@ fn a_key_that_is_unshared_is_remembered_for_a_while() {
 }
 
 #[test]
+fn what_is_unshared_can_be_forgotten() {
+    let flights = Arc::<Flights>::default();
+    lead(&flights).land(Landing::Unshared(true), NOW);
+    flights.forget();
+    assert!(matches!(board(&flights, 1), Boarding::Lead(_)));
+}
+
+#[test]
 fn one_follower_leads_once_more_and_then_nobody_waits() {
     let flights = Arc::<Flights>::default();
     let permit = lead(&flights);

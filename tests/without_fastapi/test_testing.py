@@ -1,0 +1,449 @@
+"""What the package offers to its users' tests: a clock, an isolated cache, assertions, a storage that fails."""
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from asgi_client import Answer, request
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from fast_cache_middleware import CacheHandle, ConfigError, FastCacheMiddleware, InMemoryStorage, StorageError, cached
+from fast_cache_middleware._core import SystemClock
+from fast_cache_middleware.testing import (
+    Clock,
+    FailingStorage,
+    IsolatedCache,
+    assert_bypass,
+    assert_hit,
+    assert_miss,
+    assert_revalidated,
+    assert_stale,
+    isolated,
+)
+
+START = 1_700_000_000.0
+
+
+class Site:
+    """An application with one cached page that counts its calls."""
+
+    def __init__(self, **options: Any) -> None:
+        self.calls = 0
+
+        @cached(max_age=60, stale_while_revalidate=60, tags=["page"])
+        async def page(_: Request) -> Response:
+            self.calls += 1
+            return PlainTextResponse(f"call {self.calls}")
+
+        self.routes = [Route("/page", page)]
+        self.app = Starlette(routes=self.routes, middleware=[Middleware(FastCacheMiddleware, **options)])
+
+    def get(self, *headers: tuple[str, str]) -> Answer:
+        return get(self.app, *headers)
+
+
+def get(app: Any, *headers: tuple[str, str]) -> Answer:
+    return asyncio.run(request(app, "GET", "/page", headers))
+
+
+class TestClock:
+    def test_it_stands_still_until_it_is_moved(self) -> None:
+        clock = Clock(START)
+        assert clock.now() == START
+        clock.advance(1.5)
+        clock.advance(timedelta(minutes=1))
+        clock.advance(-0.5)
+        assert clock.now() == START + 61
+        clock.set(START - 1)
+        assert clock.now() == START - 1
+        clock.set(datetime(2030, 1, 1, tzinfo=UTC))
+        assert clock.now() == datetime(2030, 1, 1, tzinfo=UTC).timestamp()
+        assert repr(clock) == "Clock(1893456000)"
+
+    def test_it_begins_now_or_whenever_one_likes(self) -> None:
+        before = datetime.now(UTC).timestamp()
+        now = Clock().now()
+        assert before - 1 < now <= datetime.now(UTC).timestamp() and now == int(now)
+        assert Clock(datetime(2030, 1, 1, tzinfo=UTC)).now() == Clock(1_893_456_000).now()
+
+    @pytest.mark.parametrize("moment", [float("nan"), float("inf"), datetime(2030, 1, 1)])
+    def test_what_is_no_time_is_refused(self, moment: Any) -> None:
+        with pytest.raises(ValueError, match="time"):
+            Clock(moment)
+        clock = Clock(START)
+        with pytest.raises(ValueError, match="time"):
+            clock.set(moment)
+        assert clock.now() == START
+
+    def test_it_is_the_clock_of_a_middleware_and_of_a_storage(self) -> None:
+        for clock in (Clock(START), Clock()):
+            for options in ({"clock": clock}, {"storage": InMemoryStorage(clock=clock)}):
+                site = Site(**options)
+                assert_miss(site.get().lines)
+                clock.advance(59)
+                assert_hit(site.get().lines)
+                assert site.get().header("age") == "59"
+                clock.advance(2)
+                assert_stale(site.get().lines)
+                clock.advance(61)
+                assert site.get().cache != "HIT"
+
+    def test_it_holds_another_clock_for_a_while(self) -> None:
+        clock, other = Clock(START), SystemClock()
+        with clock.holding(other):
+            assert other.now() == START
+            clock.advance(5)
+            assert other.now() == START + 5
+            clock.set(START)
+            assert other.now() == START
+        clock.advance(5)
+        assert other.now() > START + 1000
+        with pytest.raises(ValueError, match="moved"):
+            other.advance(1)
+
+    def test_what_was_held_before_is_held_again(self) -> None:
+        inner, outer, held = Clock(START), Clock(START + 100), SystemClock(1.0)
+        with outer.holding(held), inner.holding(held), inner.holding(inner):
+            inner.advance(1)
+            assert held.now() == inner.now() == START + 1
+        assert held.now() == 1.0 and inner.now() == START
+
+
+class TestIsolated:
+    def test_the_cache_is_empty_frozen_and_empty_again(self) -> None:
+        site = Site()
+        assert_miss(site.get().lines)
+        with isolated(site.app) as cache:
+            assert_miss(site.get().lines)
+            cache.clock.advance(59)
+            assert_hit(site.get().lines)
+            cache.clock.advance(2)
+            assert_stale(site.get().lines)
+        assert_miss(site.get().lines)
+        assert_hit(site.get().lines)
+
+    def test_time_runs_again_afterwards(self) -> None:
+        storage = InMemoryStorage()
+        site = Site(storage=storage)
+        with isolated(site.app, clock=Clock(START)):
+            site.get()
+            assert storage.core.clock.now() == START
+        assert storage.core.clock.hold(None) is None
+        with pytest.raises(RuntimeError), isolated(site.app, clock=Clock(START)):
+            raise RuntimeError
+        assert storage.core.clock.hold(None) is None
+
+    def test_it_needs_no_request_before(self) -> None:
+        with isolated(Site().app, clock=Clock(START)) as cache:
+            assert cache.stats()["misses"] == 0
+
+    def test_one_clock_moves_many(self) -> None:
+        clock = Clock(START)
+        sites = [Site(), Site(clock=Clock(5.0)), Site(storage=FailingStorage())]
+        with (
+            isolated(sites[0].app, clock=clock),
+            isolated(sites[1].app, clock=clock),
+            isolated(sites[2].app, clock=clock),
+        ):
+            for site in sites:
+                assert_miss(site.get().lines)
+            clock.advance(59)
+            for site in sites:
+                assert_hit(site.get().lines)
+            clock.advance(61)
+            for site in sites:
+                assert site.get().cache != "HIT"
+
+    def test_it_counts_drops_and_explains(self) -> None:
+        site = Site()
+        site.get()
+        with isolated(site.app) as cache:
+            empty = cache.stats()
+            assert {**empty, "by_route": None} == {**dict.fromkeys(empty, 0), "by_route": None}
+            site.get()
+            site.get()
+            stats = cache.stats()
+            assert (stats["hits"], stats["misses"], stats["entries"], stats["drops"]) == (1, 1, 1, 0)
+            assert stats["by_route"]["/page"]["hits"] == 1
+            assert cache.explain(Request(site.get().scope))["outcome"] == "HIT"
+            asyncio.run(cache.drop(tags=["page"]))
+            assert_miss(site.get().lines)
+            assert cache.stats()["drops"] == 1
+            asyncio.run(cache.clear())
+            assert cache.stats()["entries"] == 0
+
+    def test_other_handles_of_the_storage_reach_it(self) -> None:
+        storage = InMemoryStorage()
+        handle = CacheHandle(storage)
+        site = Site(storage=storage)
+        with isolated(site.app):
+            assert_miss(site.get().lines)
+            asyncio.run(handle.drop(tags=["page"]))
+            assert_miss(site.get().lines)
+
+    def test_a_custom_storage_keeps_what_it_holds_and_it_is_not_used(self) -> None:
+        storage = FailingStorage()
+        site = Site(storage=storage)
+        site.get()
+        with isolated(site.app):
+            assert_miss(site.get().lines)
+            assert_hit(site.get().lines)
+        assert_miss(site.get().lines)
+        assert storage.calls["delete"] == 0
+
+    @pytest.mark.parametrize("wrap", [lambda app: app, lambda app: Wrapper(Wrapper(app))])
+    def test_a_middleware_wrapped_around_the_application(self, wrap: Callable[[Any], Any]) -> None:
+        site = Site()
+        app = wrap(FastCacheMiddleware(Starlette(routes=site.routes)))
+        get(app)
+        with isolated(app) as cache:
+            assert_miss(get(app).lines)
+            cache.clock.advance(59)
+            assert_hit(get(app).lines)
+
+    def test_all_middlewares_on_the_way_are_isolated(self) -> None:
+        site = Site(cache_status="inner")
+        app = FastCacheMiddleware(site.app, cache_status="outer")
+        get(app)
+        with isolated(app) as cache:
+            assert get(app).cache == "MISS" and site.calls == 2
+            cache.clock.advance(59)
+            assert get(app).cache == "HIT" and site.calls == 2
+        assert get(app).cache == "MISS" and site.calls == 3
+
+    def test_what_is_known_to_be_unshared_is_forgotten(self) -> None:
+        @cached(max_age=60)
+        async def page(_: Request) -> Response:
+            nonlocal waiting
+            waiting += 1
+            await asyncio.sleep(0)
+            return PlainTextResponse("page", headers={"cache-control": control})
+
+        async def twice() -> list[str | None]:
+            return [one.cache for one in await asyncio.gather(*(request(app, "GET", "/page") for _ in range(2)))]
+
+        waiting, control = 0, "no-store"
+        app = FastCacheMiddleware(Starlette(routes=[Route("/page", page)]))
+        with isolated(app, clock=Clock(START)):
+            assert asyncio.run(twice()) == ["MISS", "MISS"]
+            control = "public"
+        with isolated(app, clock=Clock(START)):
+            waiting = 0
+            assert sorted(map(str, asyncio.run(twice()))) == ["HIT", "MISS"] and waiting == 1
+
+    def test_without_a_middleware_there_is_nothing_to_isolate(self) -> None:
+        for app in (Starlette(), Wrapper(None), object()):
+            with pytest.raises(ConfigError, match="no FastCacheMiddleware"), isolated(app):
+                pass
+
+
+class Wrapper:
+    """As middlewares are."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+class TestOutcomes:
+    def test_what_became_of_requests(self) -> None:
+        site = Site(clock=(clock := Clock(START)))
+        bypassed = site.get(("authorization", "Bearer x"))
+        assert_bypass(bypassed.lines)
+        assert_bypass(bypassed.lines, "authorization")
+        assert_miss(site.get().lines, "uri-miss")
+        assert_hit(site.get().lines)
+        clock.advance(61)
+        assert_stale(site.get().lines)
+
+    def test_whatever_has_headers_will_do(self) -> None:
+        lines = [(b"X-Cache-Status", b"HIT"), (b"cache-status", b"fast-cache; hit; ttl=3")]
+        texts = {name.decode(): value.decode() for name, value in lines}
+        for response in (
+            lines,
+            tuple(lines),
+            texts,
+            list(texts.items()),
+            SimpleNamespace(headers=texts),
+            SimpleNamespace(headers=lines),
+            {"type": "http.response.start", "status": 200, "headers": lines},
+            Response(headers=texts),
+            PlainTextResponse(headers=texts),
+        ):
+            assert_hit(response)
+            with pytest.raises(AssertionError, match="expected MISS, got HIT"):
+                assert_miss(response)
+        for other in (3, "HIT", [1, 2]):
+            with pytest.raises(TypeError, match="neither a response nor header lines"):
+                assert_hit(other)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize(
+        ("check", "word"),
+        [
+            (assert_hit, "HIT"),
+            (assert_miss, "MISS"),
+            (assert_stale, "STALE"),
+            (assert_revalidated, "REVALIDATED"),
+            (assert_bypass, "BYPASS"),
+        ],
+    )
+    def test_each_takes_its_own_word_and_no_other(self, check: Callable[[Any], None], word: str) -> None:
+        for other in ("HIT", "MISS", "STALE", "REVALIDATED", "BYPASS", "hit", ""):
+            if other == word:
+                check({"x-cache-status": other})
+            else:
+                with pytest.raises(AssertionError, match=f"expected {word}, got {other}"):
+                    check({"x-cache-status": other})
+
+    def test_the_message_says_what_cache_status_says(self) -> None:
+        missed = {"x-cache-status": "MISS", "cache-status": "fast-cache; fwd=uri-miss; detail=set-cookie"}
+        with pytest.raises(AssertionError) as raised:
+            assert_hit(missed)
+        assert str(raised.value) == (
+            "expected HIT, got MISS (Cache-Status: fast-cache; fwd=uri-miss; detail=set-cookie)"
+        )
+        with pytest.raises(AssertionError, match="expected MISS because of private, got MISS for another reason"):
+            assert_miss(missed, "private")
+        with pytest.raises(AssertionError, match=r"no cached route answered \(there is no Cache-Status\)"):
+            assert_bypass({"content-type": "text/plain"})
+
+    def test_the_reason_is_that_of_the_last_cache(self) -> None:
+        said = r'"a;, \"detail=x" ; fwd=request, origin; detail=y, mine; fwd=bypass; detail="cookie"'
+        headers = {"x-cache-status": "BYPASS", "cache-status": said}
+        assert_bypass(headers, "cookie")
+        assert_bypass(headers, "bypass")
+        for reason in ("x", "y", "request", "mine", "", "cook"):
+            with pytest.raises(AssertionError):
+                assert_bypass(headers, reason)
+        with pytest.raises(AssertionError):
+            assert_bypass({"x-cache-status": "BYPASS"}, "cookie")
+
+
+class TestFailingStorage:
+    def test_it_stores_until_it_is_told_to_fail(self, caplog: pytest.LogCaptureFixture) -> None:
+        storage = FailingStorage()
+        site = Site(storage=storage)
+        assert [site.get().cache, site.get().cache] == ["MISS", "HIT"]
+        assert storage.calls == {"get": 2, "set": 1}
+        storage.fail("get")
+        with caplog.at_level(logging.CRITICAL):
+            assert [site.get().cache, site.get().cache] == ["MISS", "MISS"]
+        storage.heal("get")
+        assert_hit(site.get().lines)
+        assert storage.calls == {"get": 5, "set": 3}
+
+    def test_it_fails_as_often_as_it_is_told(self) -> None:
+        storage = FailingStorage()
+        storage.fail("get", "close", times=2)
+        error = OSError("the network is down")
+        storage.fail("set", error=error)
+
+        async def play() -> list[object]:
+            outcomes: list[object] = []
+            for call in (*[lambda: storage.get("key")] * 3, *[lambda: storage.set("key", *stored)] * 3, storage.close):
+                try:
+                    outcomes.append(await call())
+                except (StorageError, OSError) as raised:
+                    outcomes.append(raised)
+            return outcomes
+
+        stored: Any = (PlainTextResponse("page"), Request({"type": "http", "path": "/", "headers": []}), {})
+        first, second, third, *sets, closed = asyncio.run(play())
+        assert str(first) == str(second) == "get fails on demand" and third is None
+        assert sets == [error] * 3
+        assert isinstance(closed, StorageError)
+        storage.heal()
+        asyncio.run(storage.close())
+        assert storage.calls == {"get": 3, "set": 3, "close": 2}
+
+    def test_all_operations_fail_where_none_is_named(self) -> None:
+        storage = FailingStorage()
+        storage.fail(times=1)
+        for call in (storage.get("key"), storage.close()):
+            with pytest.raises(StorageError, match="on demand"):
+                asyncio.run(call)
+        assert asyncio.run(storage.get("key")) is None
+
+    def test_it_wraps_any_storage_and_hands_on_its_secret(self) -> None:
+        class Given:
+            secret = b"s" * 48
+            kept: dict[str, Any] = {}  # noqa: RUF012
+
+            async def store(self, key: str, *stored: Any) -> None:
+                self.kept[key] = stored
+
+            async def retrieve(self, key: str) -> Any:
+                return self.kept.get(key)
+
+            async def delete(self, path: Any) -> None:
+                self.kept.clear()
+
+        storage = FailingStorage(Given())
+        assert storage.secret == b"s" * 48
+        site = Site(storage=storage)
+        assert [site.get().cache, site.get().cache] == ["MISS", "HIT"]
+        assert len(Given.kept) == 1
+        with pytest.raises(ConfigError):
+            FailingStorage(object())
+
+    def test_what_cannot_be_meant_is_refused(self) -> None:
+        storage = FailingStorage()
+        with pytest.raises(ValueError, match="set, get, delete, close"):
+            storage.fail("put")  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="at least 1"):
+            storage.fail("get", times=0)
+        assert asyncio.run(storage.get("key")) is None
+
+
+class TestPlugin:
+    def test_the_fixtures_are_there(
+        self,
+        cache_clock: Clock,
+        isolated_cache: Callable[[object], IsolatedCache],
+        failing_storage: FailingStorage,
+    ) -> None:
+        site, other = Site(), Site(storage=failing_storage)
+        cache = isolated_cache(site.app)
+        assert cache.clock is cache_clock and isolated_cache(other.app).clock is cache_clock
+        for one in (site, other):
+            assert_miss(one.get().lines)
+        cache_clock.advance(59)
+        for one in (site, other):
+            assert_hit(one.get().lines)
+        assert failing_storage.calls["get"] == 2
+
+    def test_isolation_ends_with_the_test(self, request: pytest.FixtureRequest) -> None:
+        storage = InMemoryStorage()
+        site = Site(storage=storage)
+        request.addfinalizer(lambda: self.check(site, storage))
+        # Set up after the finalizer was added, so torn down before it runs.
+        request.getfixturevalue("isolated_cache")(site.app)
+        assert_miss(site.get().lines)
+        assert storage.core.clock.hold(START) is not None
+
+    @staticmethod
+    def check(site: Site, storage: InMemoryStorage) -> None:
+        assert len(storage) == 0
+        assert storage.core.clock.hold(None) is None
+
+    def test_neither_pytest_nor_an_http_library_is_needed(self) -> None:
+        program = (
+            "import sys\n"
+            "for name in ('pytest', 'httpx', 'fastapi'):\n"
+            "    sys.modules[name] = None\n"
+            "from fast_cache_middleware.testing import *\n"
+            "assert isolated and Clock().now()\n"
+        )
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

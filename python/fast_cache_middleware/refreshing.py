@@ -22,11 +22,12 @@ def refresh(call: Awaitable[None]) -> None:
     except RuntimeError:
         # Another kind of event loop, or none: what is stale is refreshed by a request once its window is over.
         coroutine.close()
-        if isinstance(call, Coroutine):
-            call.close()
+        _close(call)
         return
     _running.add(task)
     task.add_done_callback(_running.discard)
+    # One that is cancelled before its first step has awaited nothing.
+    task.add_done_callback(lambda _: _close(call))
 
 
 async def settle(seconds: float) -> None:
@@ -74,3 +75,8 @@ async def _run(call: Awaitable[None]) -> None:
         await call
     except Exception:
         logger.warning("a refresh in the background failed; the stale answer stays", exc_info=True)
+
+
+def _close(call: Awaitable[None]) -> None:
+    if isinstance(call, Coroutine):
+        call.close()

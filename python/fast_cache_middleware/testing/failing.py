@@ -1,5 +1,6 @@
 """A storage that fails on demand."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ class FailingStorage(BaseStorage):
 
     def __init__(self, storage: object = None) -> None:
         self._storage: Final = as_storage(InMemoryStorage() if storage is None else storage)
-        self._failures: Final[dict[Operation, tuple[float, BaseException]]] = {}
+        self._failures: Final[dict[Operation, tuple[float, BaseException | None]]] = {}
         self.calls: Final[Counter[Operation]] = Counter()
         self.secret: Final[object] = getattr(storage, "secret", None)
 
@@ -39,8 +40,7 @@ class FailingStorage(BaseStorage):
         if times is not None and times < 1:
             raise ValueError(f"times must be at least 1: {times!r}")
         for operation in _known(operations):
-            failure = StorageError(f"{operation} fails on demand") if error is None else error
-            self._failures[operation] = (float("inf") if times is None else times, failure)
+            self._failures[operation] = (math.inf if times is None else times, error)
 
     def heal(self, *operations: Operation) -> None:
         """Let these operations succeed again, all where none is named."""
@@ -69,14 +69,11 @@ class FailingStorage(BaseStorage):
 
     def _enter(self, operation: Operation) -> None:
         self.calls[operation] += 1
-        times, failure = self._failures.get(operation, (0, None))
-        if failure is None:
+        times, error = self._failures.get(operation, (0, None))
+        if times == 0:
             return
-        if times > 1:
-            self._failures[operation] = (times - 1, failure)
-        else:
-            del self._failures[operation]
-        raise failure
+        self._failures[operation] = (times - 1, error)
+        raise StorageError(f"{operation} fails on demand") if error is None else error
 
 
 def _known(operations: tuple[Operation, ...]) -> tuple[Operation, ...]:

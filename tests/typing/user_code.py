@@ -1,7 +1,7 @@
 """What users write, read by mypy and never run: it must type-check, and what is marked as wrong must not."""
 
 import re
-from collections.abc import Awaitable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import timedelta
 from typing import Annotated, Any, assert_type
 
@@ -27,6 +27,15 @@ from fast_cache_middleware import (
     cached,
     drops,
     get_cache,
+)
+from fast_cache_middleware.testing import (
+    Clock,
+    FailingStorage,
+    IsolatedCache,
+    assert_bypass,
+    assert_hit,
+    assert_miss,
+    isolated,
 )
 
 
@@ -120,3 +129,20 @@ async def call(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 uvicorn.run(wrapped)
+
+
+def test_code(
+    isolated_cache: Callable[[object], IsolatedCache], failing_storage: FailingStorage, response: Response
+) -> None:
+    cache = isolated_cache(app)
+    cache.clock.advance(timedelta(minutes=1))
+    cache.clock.advance("1")  # type: ignore[arg-type]
+    assert_hit(response)
+    assert_bypass(response.headers, reason="cookie")
+    assert_miss([(b"x-cache-status", b"MISS")])
+    assert_hit(1)  # type: ignore[arg-type]
+    failing_storage.fail("get", "set", times=2)
+    failing_storage.fail("put")  # type: ignore[arg-type]
+    with isolated(app, clock=Clock(0)) as other:
+        assert_type(other.stats(), dict[str, Any])
+    InMemoryStorage(clock=Clock())

@@ -32,7 +32,7 @@ class Site:
         self.seen: list[dict[str, str]] = []
         self.endpoint: Callable[[Request], Awaitable[Response]] = self.count
         self.app = FastAPI()
-        self.app.add_middleware(FastCacheMiddleware, self.storage, controller, **options)
+        self.app.add_middleware(FastCacheMiddleware, storage=self.storage, controller=controller, **options)
 
         @self.app.get("/item", dependencies=[config])
         async def item(request: Request) -> Response:

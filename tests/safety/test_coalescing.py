@@ -30,7 +30,7 @@ class Site:
         self.third = asyncio.Event()
         self.endpoint: Callable[[int, Request], Awaitable[Response]] = self.plain
         self.app = FastAPI()
-        self.app.add_middleware(FastCacheMiddleware, self.storage, **options)
+        self.app.add_middleware(FastCacheMiddleware, storage=self.storage, **options)
 
         @self.app.get("/item", dependencies=[CacheConfig(max_age=60) if config is None else config])
         async def item(request: Request) -> Response:

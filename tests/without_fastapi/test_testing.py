@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from typing import Any
 
 import pytest
@@ -283,6 +284,14 @@ class TestPlugin:
     def check(site: Site, storage: InMemoryStorage) -> None:
         assert len(storage) == 0
         assert storage.core.clock.hold(None) is None
+
+    def test_pytest_finds_it_and_imports_no_framework_for_it(self) -> None:
+        (found,) = entry_points(group="pytest11", name="fast_cache_middleware")
+        program = (
+            f"import sys, {found.value}\n"
+            "assert not {'starlette', 'fastapi', 'fast_cache_middleware'} & set(sys.modules)\n"
+        )
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
 
     def test_neither_pytest_nor_an_http_library_is_needed(self) -> None:
         program = (

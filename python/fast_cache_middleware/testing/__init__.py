@@ -19,7 +19,7 @@ with isolated(app) as cache:
     assert_miss(ask(app, "GET /hello"))
 ```
 
-With pytest installed, the fixtures of `fast_cache_middleware.pytest_plugin` are there by themselves.
+With pytest installed, the fixtures of `fast_cache_middleware_pytest` are there by themselves.
 """
 
 from .clock import Clock

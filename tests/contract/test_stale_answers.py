@@ -449,7 +449,7 @@ def test_a_late_confirmation_leaves_what_is_newer_alone(confirmation: str) -> No
     async def play() -> None:
         app, clock, calls = FastAPI(), _core.SystemClock(1_700_000_000.0), 0
         asked, gate = asyncio.Event(), asyncio.Event()
-        app.add_middleware(FastCacheMiddleware, InMemoryStorage(clock=clock))
+        app.add_middleware(FastCacheMiddleware, storage=InMemoryStorage(clock=clock))
 
         @app.get("/item", dependencies=[CacheConfig(max_age=None)])
         async def item() -> Response:

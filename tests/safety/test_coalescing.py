@@ -330,3 +330,40 @@ def test_31_who_comes_after_a_drop_does_not_wait_for_what_was_begun_before_it() 
         await old[1]
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize("raises", [True, False])
+def test_31_a_stale_answer_that_stands_in_stands_in_for_all_who_wait(raises: bool) -> None:
+    async def broken(_call: int, _: Request) -> Response:
+        if raises:
+            raise RuntimeError("broken")
+        raise HTTPException(503)
+
+    async def play() -> None:
+        site = Site(CacheConfig(max_age=60, stale_if_error=600))
+        site.gate.set()
+        await site.get()
+        site.clock.advance(61)
+        site.gate.clear()
+        site.endpoint = broken
+        tasks = await site.started(20)
+        site.gate.set()
+        answers = await asyncio.gather(*tasks)
+        assert {(answer.cache, answer.body) for answer in answers} == {("STALE", b"answer 1")}
+        assert site.calls == 2
+
+    asyncio.run(play())
+
+
+def test_31_newcomers_do_not_wait_for_one_that_others_gave_up() -> None:
+    async def play() -> None:
+        site = Site(follower_timeout=0.001)
+        first = await site.started(3)
+        await site.third.wait()
+        newcomer = site.get()
+        await settled()
+        assert site.calls == 4
+        site.gate.set()
+        await asyncio.gather(newcomer, *first)
+
+    asyncio.run(play())

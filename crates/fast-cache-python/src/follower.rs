@@ -44,6 +44,7 @@ impl Follower {
         send: &Bound<'_, PyAny>,
     ) -> Self {
         let limit = installed.follower_timeout.unwrap_or_default();
+        let store = installed.store.clone_ref(scope.py());
         let call = Call {
             installed,
             scope: scope.clone().unbind(),
@@ -52,7 +53,7 @@ impl Follower {
         };
         Self {
             call: Some(call),
-            stage: Stage::Waiting(Wait::new(ticket, limit)),
+            stage: Stage::Waiting(Wait::new(ticket, store, limit)),
         }
     }
 

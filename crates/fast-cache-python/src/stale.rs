@@ -2,7 +2,7 @@
 
 use crate::application::Cached;
 use crate::following::Following;
-use crate::layout::{Came, laid_out};
+use crate::layout::{Came, gateway_timeout, laid_out};
 use crate::lines::HeaderLines;
 use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Held, Recorder, RecordingSend};
@@ -12,10 +12,11 @@ use crate::sending::send_both;
 use crate::snapshot::Snapshot;
 use crate::store::Refreshing;
 use crate::visit::{Step, Visit};
-use fast_cache_core::exchange::{Forward, Outcome, Serve};
+use fast_cache_core::exchange::{Client, Forward, Outcome, Serve};
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
 use fast_cache_core::reason::Reason;
+use fast_cache_core::request::Method;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::find::find_by_search;
 use fast_cache_engine::flight::Permit;
@@ -54,6 +55,51 @@ impl<'py> Visit<'_, '_, 'py> {
         snapshot.searched(cached, &store.secret, &lines, |searched| {
             find_by_search(&store.store, searched, cached.selecting(&lines))
         })
+    }
+
+    /// The answer to a request that takes only what is stored, where nothing is.
+    pub(crate) fn unsatisfied(&self) -> PyResult<Step<'py>> {
+        self.note_route()?;
+        self.taken.route.counters.outcome(Outcome::Miss);
+        let (start, body) = gateway_timeout(self.py, &self.installed.status_lines)?;
+        send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
+    }
+
+    /// The awaitable that sends what was found in place of an answer that has just failed for somebody else, where it may
+    /// stand in.
+    pub(crate) fn stand_in(
+        &self,
+        stored: Option<(&Stored<Representation>, bool)>,
+        forward: Forward,
+        lines: &[Line<'_>],
+    ) -> PyResult<Option<Py<PyAny>>> {
+        let Some((stored, _)) = stored else {
+            return Ok(None);
+        };
+        let store = self.installed.store.get();
+        let now = store.now();
+        if !forward.fetch(store.store.birth()).may_stand_in(stored, now) {
+            return Ok(None);
+        }
+        let cached = self.taken.route.cached.as_ref();
+        let Some(policy) = cached.map(|cached| &cached.policy) else {
+            return Ok(None);
+        };
+        let serve = Client::of(lines, Method::Get, policy).serve(stored, now);
+        self.note_route()?;
+        let came = Came::InsteadOfFailure(forward.reason, None);
+        let status_lines = &self.installed.status_lines;
+        let (start, body) = laid_out(
+            self.py,
+            status_lines,
+            stored,
+            &serve,
+            came,
+            lines,
+            store.seed(),
+        )?;
+        self.taken.route.counters.outcome(came.outcome(&serve));
+        send_both(self.send, &start, &body).map(|answer| Some(answer.unbind()))
     }
 
     /// Asks the application, with what was found where that may take part in the answer.

@@ -6,7 +6,6 @@ use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
-use crate::layout::gateway_timeout;
 use crate::lines::{HeaderLines, MatteringLines};
 use crate::names;
 use crate::parameters::Parameters;
@@ -53,6 +52,8 @@ pub(crate) enum Part {
     Lead(Permit),
     /// It goes on by itself.
     Alone,
+    /// It takes the stale answer that stood in for the one that led.
+    StandIn,
 }
 
 /// One request for a route with a configuration.
@@ -146,13 +147,13 @@ impl<'py> Visit<'_, '_, 'py> {
                     send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
                 }
                 Decision::Forward(_) if self.taken.head_from_get => Ok(Step::Pass),
-                Decision::Unsatisfied => {
-                    self.note_route()?;
-                    self.taken.route.counters.outcome(Outcome::Miss);
-                    let (start, body) = gateway_timeout(py, &self.installed.status_lines)?;
-                    send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
-                }
+                Decision::Unsatisfied => self.unsatisfied(),
                 Decision::Forward(forward) => {
+                    if matches!(part, Part::StandIn)
+                        && let Some(answer) = self.stand_in(stored, forward, &lines)?
+                    {
+                        return Ok(Step::Answer(answer));
+                    }
                     let varies = absent == Reason::VaryMismatch && matches!(part, Part::Board);
                     let variant = varies
                         .then(|| self.variant(cached, &headers, key))
@@ -196,7 +197,7 @@ impl<'py> Visit<'_, '_, 'py> {
                 let store = self.installed.store.get();
                 store.flights.board(key, store.store.birth(), store.now())
             }
-            Part::Board | Part::Alone => Boarding::Alone,
+            Part::Board | Part::Alone | Part::StandIn => Boarding::Alone,
         }
     }
 

@@ -1,8 +1,9 @@
 //! Waiting for another request's answer: on a future of the running event loop, and for no longer than a limit.
 
 use crate::awaitable::{iterator_of, resume};
+use crate::store::MemoryStore;
 use crate::visit::Part;
-use fast_cache_engine::flight::{News, Ticket};
+use fast_cache_engine::flight::{Landing, News, Ticket};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use std::sync::Arc;
@@ -10,7 +11,9 @@ use std::task::{Poll, Wake, Waker};
 
 /// A request that waits, until it knows what part it has.
 pub(crate) struct Wait {
-    ticket: Ticket,
+    /// Taken when it is given up.
+    ticket: Option<Ticket>,
+    store: Py<MemoryStore>,
     /// Seconds, from the first step on.
     limit: f64,
     timed: Option<Timed>,
@@ -32,9 +35,10 @@ struct Timed {
 }
 
 impl Wait {
-    pub(crate) fn new(ticket: Ticket, limit: f64) -> Self {
+    pub(crate) fn new(ticket: Ticket, store: Py<MemoryStore>, limit: f64) -> Self {
         Self {
-            ticket,
+            ticket: Some(ticket),
+            store,
             limit,
             timed: None,
         }
@@ -60,10 +64,16 @@ impl Wait {
             return Ok(Step::Yield(yielded));
         }
         self.end(py);
-        Ok(Step::Over(match self.ticket.poll(Waker::noop()) {
+        let Some(ticket) = self.ticket.take() else {
+            return Ok(Step::Over(Part::Alone));
+        };
+        Ok(Step::Over(match ticket.poll(Waker::noop()) {
             Poll::Ready(news) => part(news),
             // It has waited for long enough.
-            Poll::Pending => Part::Alone,
+            Poll::Pending => {
+                ticket.give_up(self.store.get().now());
+                Part::Alone
+            }
         }))
     }
 
@@ -87,7 +97,10 @@ impl Wait {
             future: future.clone().unbind(),
             wake: wake.clone().unbind(),
         });
-        if let Poll::Ready(news) = self.ticket.poll(&Waker::from(waker)) {
+        let Some(ticket) = &self.ticket else {
+            return Ok(Some(News::Landed(Landing::Failed)));
+        };
+        if let Poll::Ready(news) = ticket.poll(&Waker::from(waker)) {
             return Ok(Some(news));
         }
         let timer = running.call_method1("call_later", (self.limit, &wake, &future))?;
@@ -100,6 +113,7 @@ impl Wait {
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.store)?;
         if let Some(timed) = &self.timed {
             visit.call(&timed.future)?;
             visit.call(&timed.iterator)?;
@@ -113,6 +127,7 @@ impl Wait {
 fn part(news: News) -> Part {
     match news {
         News::Lead(permit) => Part::Lead(permit),
+        News::Landed(Landing::StoodIn) => Part::StandIn,
         News::Landed(_) => Part::Alone,
     }
 }

@@ -57,6 +57,20 @@ where
         &self.service.cache.shared
     }
 
+    /// What comes next, or the answer.
+    fn look_up(&mut self, request: Request<A>, part: Part) -> Result<Stage<A>, Box<Replied>> {
+        match self.service.look_up(request, part) {
+            // What is stale by then, somebody else will refresh.
+            Called::Answer(replied) | Called::Refresh(replied, _) => Err(Box::new(replied)),
+            Called::Ask(ask) => Ok(Stage::Readying(ask)),
+            // Who does not board does not follow; were it so, it would not wait again.
+            Called::Follow(ticket, request) => {
+                let timer = Timer::after(Duration::ZERO);
+                Ok(Stage::Waiting(ticket, timer, request))
+            }
+        }
+    }
+
     pub(crate) fn poll(
         &mut self,
         context: &mut Context<'_>,
@@ -68,7 +82,15 @@ where
                         Poll::Ready(News::Lead(permit)) => Part::Lead(permit),
                         Poll::Ready(News::Landed(_)) => Part::Alone,
                         Poll::Pending if Pin::new(&mut timer).poll(context).is_ready() => {
-                            Part::Alone
+                            let now = self.shared().clock.now();
+                            ticket.give_up(now);
+                            self.stage = match self.look_up(request, Part::Alone) {
+                                Ok(stage) => stage,
+                                Err(replied) => {
+                                    return Poll::Ready(Ok(Followed::Answer(*replied)));
+                                }
+                            };
+                            continue;
                         }
                         Poll::Pending => {
                             self.stage = Stage::Waiting(ticket, timer, request);
@@ -76,18 +98,10 @@ where
                         }
                     };
                     drop(ticket);
-                    match self.service.look_up(request, part) {
-                        // What is stale by then, somebody else will refresh.
-                        Called::Answer(replied) | Called::Refresh(replied, _) => {
-                            return Poll::Ready(Ok(Followed::Answer(replied)));
-                        }
-                        Called::Ask(ask) => self.stage = Stage::Readying(ask),
-                        // Who does not board does not follow; were it so, it would not wait again.
-                        Called::Follow(ticket, request) => {
-                            let timer = Timer::after(Duration::ZERO);
-                            self.stage = Stage::Waiting(ticket, timer, request);
-                        }
-                    }
+                    self.stage = match self.look_up(request, part) {
+                        Ok(stage) => stage,
+                        Err(replied) => return Poll::Ready(Ok(Followed::Answer(*replied))),
+                    };
                 }
                 Stage::Readying(ask) => {
                     match self.service.inner.poll_ready(context) {

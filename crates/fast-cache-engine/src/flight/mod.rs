@@ -7,10 +7,12 @@
 //! |---|---|---|
 //! | [`Landing::Stored`] | the answer was stored | look it up |
 //! | [`Landing::Unshared`] | the answer is for its own client only, or not for keeping | all go on by themselves, at once |
+//! | [`Landing::StoodIn`] | the application failed and a stale answer stood in | take the same stale answer |
 //! | [`Landing::Failed`] | the leader raised, was cancelled, or never answered | one of them leads once more, the others wait on; if that fails too, all go on by themselves |
 //!
 //! Nobody queues behind a key that is known to be unshared: it is remembered for a while, and requests for it neither
-//! lead nor wait. How long a request waits at most is its host's to say: it drops its ticket and goes on by itself.
+//! lead nor wait. How long a request waits at most is its host's to say: it gives its ticket up and goes on by itself, and
+//! nobody else waits for that leader.
 //!
 //! No lock is held while a waker is called.
 
@@ -55,6 +57,8 @@ pub enum Boarding {
 pub enum Landing {
     /// Its answer was stored.
     Stored,
+    /// It failed, and a stale answer stood in, as one will for others.
+    StoodIn,
     /// Its answer is no one else's; with `true`, neither will be the next ones.
     Unshared(bool),
     /// There is no answer.
@@ -74,11 +78,18 @@ impl Flights {
         if let Some(flight) = under_way.get(&key.digest)
             && flight.birth() >= birth
         {
-            return Boarding::Follow(Ticket::of(flight));
+            let flight = Arc::clone(flight);
+            return Boarding::Follow(Ticket::of(Arc::clone(self), flight, key.digest));
         }
         let flight = Arc::new(Flight::new(birth));
         under_way.insert(key.digest, Arc::clone(&flight));
         Boarding::Lead(Permit::new(Arc::clone(self), key.digest, flight))
+    }
+
+    /// Somebody has waited for a flight in vain, and so would others.
+    fn abandon(&self, digest: u128, flight: &Arc<Flight>, now: Timestamp) {
+        Self::remove(&mut self.under_way.lock(), digest, flight);
+        self.unshared.lock().note(digest, now.plus(UNSHARED_FOR));
     }
 
     /// How many keys are being asked for.

@@ -180,3 +180,14 @@ fn who_comes_after_a_drop_does_not_wait_for_what_began_before_it() {
     drop(new);
     assert_eq!(flights.under_way(), 0);
 }
+
+#[test]
+fn nobody_waits_for_one_that_somebody_gave_up() {
+    let flights = Arc::<Flights>::default();
+    let slow = lead(&flights);
+    let (impatient, patient) = (follow(&flights), follow(&flights));
+    impatient.0.give_up(NOW);
+    assert!(matches!(board(&flights, 1), Boarding::Alone));
+    slow.land(Landing::Stored, NOW);
+    assert_eq!(landed(&patient), Some(Landing::Stored));
+}

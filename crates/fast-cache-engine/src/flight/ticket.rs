@@ -1,7 +1,8 @@
 //! Those who wait.
 
-use super::{Landing, Permit};
+use super::{Flights, Landing, Permit};
 use crate::sync::Mutex;
+use fast_cache_core::time::Timestamp;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -46,17 +47,32 @@ pub enum News {
 #[derive(Debug)]
 pub struct Ticket {
     seat: Arc<Seat>,
+    flights: Arc<Flights>,
+    flight: Arc<Flight>,
+    digest: u128,
 }
 
 impl Ticket {
-    pub(super) fn of(flight: &Flight) -> Self {
+    pub(super) fn of(flights: Arc<Flights>, flight: Arc<Flight>, digest: u128) -> Self {
         let seat = Arc::<Seat>::default();
         let mut waiting = flight.waiting.lock();
         match waiting.landing {
             Some(landing) => seat.0.lock().news = Some(News::Landed(landing)),
             None => waiting.seats.push_back(Arc::clone(&seat)),
         }
-        Self { seat }
+        drop(waiting);
+        Self {
+            seat,
+            flights,
+            flight,
+            digest,
+        }
+    }
+
+    /// Waits no longer: the leader takes more time than anybody should wait. For a while nobody waits for it, or for
+    /// another one under its key.
+    pub fn give_up(self, now: Timestamp) {
+        self.flights.abandon(self.digest, &self.flight, now);
     }
 
     /// What there is to tell; `waker` is called once there is something. Tells it once.

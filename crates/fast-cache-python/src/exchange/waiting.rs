@@ -60,7 +60,11 @@ pub(super) fn board(exchange: &Bound<'_, Exchange>, limit: f64) -> Option<Exchan
         Boarding::Alone => None,
         Boarding::Follow(ticket) => Some(ExchangeWait {
             exchange: exchange.clone().unbind(),
-            wait: Some(Wait::new(ticket, limit)),
+            wait: Some(Wait::new(
+                ticket,
+                this.store.clone_ref(exchange.py()),
+                limit,
+            )),
         }),
     }
 }

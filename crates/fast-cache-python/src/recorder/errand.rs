@@ -61,6 +61,13 @@ impl Errand {
         }
     }
 
+    /// Tells those who wait that a stale answer stood in for a failure.
+    pub(super) fn land_stood_in(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            permit.land(Landing::StoodIn, self.store.get().now());
+        }
+    }
+
     /// What the router left in the application's scope, for outer middleware that holds another one.
     pub(super) fn mirror_scope(&self, py: Python<'_>) {
         let Some(outer) = &self.outer_scope else {

@@ -17,9 +17,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::Arc;
 
+/// The messages of an answer that was confirmed, and whether it was stored anew.
+type Confirmed = ((Py<PyDict>, Py<PyDict>), Result<(), Reason>);
+
 impl Errand {
     /// The messages of the answer to a request whose stored response the application has confirmed with a `304` that
-    /// has the lines `update`. With `refused`, nothing is stored and nothing removed.
+    /// has the lines `update`, and whether it was stored anew. With `refused`, nothing is stored and nothing removed.
     pub(super) fn freshen(
         &self,
         py: Python<'_>,
@@ -27,14 +30,15 @@ impl Errand {
         freshening: Freshening,
         update: &HeaderLines<'_>,
         refused: Option<Reason>,
-    ) -> Option<(Py<PyDict>, Py<PyDict>)> {
+    ) -> Option<Confirmed> {
         let held = self.held.as_ref()?;
         let (old, cached) = (held.stored()?, self.cached()?);
         let birth = freshening.birth();
         let Ok((weight, Freshened { stored, kept })) =
             self.merge(py, freshening, old, update, cached)
         else {
-            return self.as_it_was(py, Reason::StoreFailed);
+            let messages = self.as_it_was(py, Reason::StoreFailed)?;
+            return Some((messages, Err(Reason::StoreFailed)));
         };
         let said = refused.map_or_else(|| kept.as_ref().map(drop).map_err(|why| *why), Err);
         let messages = self
@@ -50,7 +54,7 @@ impl Errand {
                 Err(_) => self.forget(held),
             }
         }
-        Some(messages)
+        Some((messages, said))
     }
 
     /// The messages of the answer with what is stored as it was: the application has confirmed it, but not in a way that

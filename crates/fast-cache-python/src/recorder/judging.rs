@@ -28,7 +28,16 @@ pub(super) enum Judgement {
     /// It is passed on and not kept, being a failure: another request may fare better.
     Failed(Reason),
     /// A stored response is the answer instead: its messages.
-    Instead(Py<PyDict>, Py<PyDict>),
+    Instead(Py<PyDict>, Py<PyDict>, Why),
+}
+
+/// Why a stored response is the answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Why {
+    /// It was confirmed; whether it was stored anew.
+    Confirmed(Result<(), Reason>),
+    /// The application has failed.
+    Failed,
 }
 
 impl Errand {
@@ -55,7 +64,10 @@ impl Errand {
             let as_it_was = || self.as_it_was(py, Reason::MalformedResponse);
             return confirms.then(as_it_was).flatten().map_or(
                 Judgement::Pass(Reason::MalformedResponse),
-                |(start, body)| Judgement::Instead(start, body),
+                |(start, body)| {
+                    let why = Why::Confirmed(Err(Reason::MalformedResponse));
+                    Judgement::Instead(start, body, why)
+                },
             );
         };
         let lines = headers.lines();
@@ -79,7 +91,7 @@ impl Errand {
             Judged::Pass(reason) => return Judgement::Pass(allowed.err().unwrap_or(reason)),
             Judged::StandIn => {
                 return match self.stand_in(py, &fetch, Some(status)) {
-                    Some((start, body)) => Judgement::Instead(start, body),
+                    Some((start, body)) => Judgement::Instead(start, body, Why::Failed),
                     None => Judgement::Pass(Reason::Status),
                 };
             }
@@ -87,7 +99,9 @@ impl Errand {
             Judged::Freshen(freshening) => {
                 let refused = allowed.and_then(|()| self.is_impersonal(py, cached)).err();
                 return match self.freshen(py, key, freshening, &headers, refused) {
-                    Some((start, body)) => Judgement::Instead(start, body),
+                    Some(((start, body), kept)) => {
+                        Judgement::Instead(start, body, Why::Confirmed(kept))
+                    }
                     None => Judgement::Pass(Reason::MalformedResponse),
                 };
             }

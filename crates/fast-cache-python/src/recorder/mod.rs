@@ -34,7 +34,7 @@ use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::storing::is_event_stream;
-use judging::Judgement;
+use judging::{Judgement, Why};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString, PyTuple};
 use smallvec::SmallVec;
@@ -226,8 +226,11 @@ impl Recorder {
                     self.started(py, message, Ok(()))
                 }
             }
-            Judgement::Instead(start, body) => {
-                self.errand.land(Ok(()));
+            Judgement::Instead(start, body, why) => {
+                match why {
+                    Why::Confirmed(kept) => self.errand.land(kept),
+                    Why::Failed => self.errand.land_stood_in(),
+                }
                 self.state = State::Answered;
                 Outgoing::Two(start, body.into_any())
             }
@@ -266,6 +269,7 @@ impl Recorder {
             return None;
         };
         let messages = self.errand.stand_in(py, fetch, None)?;
+        self.errand.land_stood_in();
         self.state = State::Answered;
         Some(messages)
     }

@@ -1,133 +1,22 @@
-"""Stale answers: refreshed in the background, standing in for failures, confirmed by the application."""
+"""Stale answers: standing in for failures, confirmed by the application; and what writes make stale."""
 
 import asyncio
 import gc
-import logging
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from asgi_client import request
+from contract.site import Site
 from fastapi import FastAPI, HTTPException, Request, Response
-from tests.asgi_client import Answer, request, scope_for
 
 from fast_cache_middleware import (
     CacheConfig,
     CacheHandle,
-    CacheRule,
     Controller,
     FastCacheMiddleware,
     InMemoryStorage,
     _core,
 )
-from fast_cache_middleware.refreshing import _running
-
-
-class Site:
-    """An application with one cached route, `/item`, whose endpoint is exchanged at will."""
-
-    def __init__(self, config: CacheConfig, controller: Controller | None = None, **options: Any) -> None:
-        self.clock = _core.SystemClock(1_700_000_000.0)
-        self.storage = InMemoryStorage(clock=self.clock)
-        self.calls = 0
-        self.seen: list[dict[str, str]] = []
-        self.endpoint: Callable[[Request], Awaitable[Response]] = self.count
-        self.app = FastAPI()
-        self.app.add_middleware(FastCacheMiddleware, storage=self.storage, controller=controller, **options)
-
-        @self.app.get("/item", dependencies=[config])
-        async def item(request: Request) -> Response:
-            self.calls += 1
-            self.seen.append(dict(request.headers))
-            return await self.endpoint(request)
-
-        @self.app.put("/item")
-        async def put() -> dict[str, str]:
-            return {}
-
-    async def count(self, _: Request) -> Response:
-        return Response(f"answer {self.calls}")
-
-    async def get(self, *headers: tuple[str, str]) -> Answer:
-        return await request(self.app, "GET", "/item", headers)
-
-
-async def refreshed() -> None:
-    """Wait for refreshes in the background."""
-    await asyncio.gather(*_running)
-
-
-@pytest.mark.parametrize("key_func", [None, lambda request: "item"])
-def test_many_stale_answers_make_one_refresh(key_func: Callable[[Request], str] | None) -> None:
-    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60, key_func=key_func))
-
-    async def play() -> None:
-        await site.get()
-        site.clock.advance(15)
-        gate = asyncio.Event()
-
-        async def slow(_: Request) -> Response:
-            await gate.wait()
-            return Response("new")
-
-        site.endpoint = slow
-        answers = [await site.get() for _ in range(5)]
-        assert [(answer.cache, answer.body) for answer in answers] == [("STALE", b"answer 1")] * 5
-        gate.set()
-        await refreshed()
-        assert site.calls == 2
-        answer = await site.get()
-        assert (answer.cache, answer.body) == ("HIT", b"new")
-
-    asyncio.run(play())
-
-
-@pytest.mark.parametrize("key_func", [None, lambda request: "item"])
-def test_a_refresh_that_fails_leaves_the_stale_answer_and_may_be_tried_again(
-    caplog: pytest.LogCaptureFixture, key_func: Callable[[Request], str] | None
-) -> None:
-    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60, key_func=key_func))
-
-    async def play() -> None:
-        await site.get()
-        site.clock.advance(15)
-
-        async def broken(_: Request) -> Response:
-            raise RuntimeError("broken")
-
-        site.endpoint = broken
-        for calls in (2, 3):
-            assert (await site.get()).body == b"answer 1"
-            await refreshed()
-            assert site.calls == calls
-
-    with caplog.at_level(logging.WARNING, "fast_cache_middleware"):
-        asyncio.run(play())
-    assert "a refresh in the background failed" in caplog.text
-
-
-def test_a_refresh_begun_before_a_drop_brings_nothing_back() -> None:
-    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
-
-    async def play() -> None:
-        await site.get()
-        site.clock.advance(15)
-        gate = asyncio.Event()
-
-        async def slow(_: Request) -> Response:
-            await gate.wait()
-            return Response("old news")
-
-        site.endpoint = slow
-        await site.get()
-        await asyncio.sleep(0)
-        await CacheHandle(site.storage).drop(paths=["/item"])
-        gate.set()
-        await refreshed()
-        site.endpoint = site.count
-        answer = await site.get()
-        assert (answer.cache, answer.body) == ("MISS", b"answer 3")
-
-    asyncio.run(play())
 
 
 @pytest.mark.parametrize("controller", [None, "hooked"])
@@ -345,80 +234,6 @@ def test_a_handler_without_a_stale_answer_takes_its_time() -> None:
         assert (await site.get()).body == b"late"
 
     asyncio.run(play())
-
-
-def test_a_shutdown_waits_for_refreshes() -> None:
-    site = Site(CacheConfig(max_age=10, stale_while_revalidate=60))
-
-    async def play() -> None:
-        await site.get()
-        site.clock.advance(15)
-        gate = asyncio.Event()
-
-        async def slow(_: Request) -> Response:
-            await gate.wait()
-            return Response("new")
-
-        site.endpoint = slow
-        await site.get()
-        await asyncio.sleep(0)
-        sent: list[str] = []
-        down = asyncio.Event()
-        messages = ["lifespan.startup"]
-
-        async def receive() -> dict[str, str]:
-            if messages:
-                return {"type": messages.pop()}
-            await down.wait()
-            return {"type": "lifespan.shutdown"}
-
-        async def send(message: Any) -> None:
-            sent.append(message["type"])
-
-        lifespan = asyncio.create_task(site.app({"type": "lifespan", "app": site.app}, receive, send))
-        down.set()
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert sent == ["lifespan.startup.complete"]
-        gate.set()
-        await lifespan
-        assert sent[-1] == "lifespan.shutdown.complete"
-        assert (await site.get()).body == b"new"
-
-    asyncio.run(play())
-
-
-@pytest.mark.parametrize("key_func", [None, lambda request: "item"])
-def test_without_a_loop_that_can_refresh_nothing_is_left_behind(
-    key_func: Callable[[Request], str] | None, recwarn: pytest.WarningsRecorder
-) -> None:
-    clock = _core.SystemClock(1_700_000_000.0)
-
-    async def origin(scope: Any, receive: Any, send: Any) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
-        await send({"type": "http.response.body", "body": b"one"})
-
-    rule = CacheRule("/item", CacheConfig(10, stale_while_revalidate=60, key_func=key_func))
-    cached = FastCacheMiddleware(origin, InMemoryStorage(clock=clock), rules=[rule])
-
-    def play() -> str | None:
-        sent: list[dict[str, Any]] = []
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        async def ask() -> None:
-            await cached(scope_for("GET", "/item"), send, send)
-
-        with pytest.raises(StopIteration):
-            ask().send(None)
-        return next(value.decode() for name, value in sent[0]["headers"] if name == b"x-cache-status")
-
-    assert play() == "MISS"
-    clock.advance(15)
-    assert [play(), play()] == ["STALE", "STALE"]
-    gc.collect()
-    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_what_a_handler_raises_after_its_time_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -207,3 +207,23 @@ fn http_2_is_answered_from_the_same_cache() {
     assert!(arrived.contains("host: example.test\r\n"), "{arrived}");
     assert!(arrived.contains("cookie: a=1; b=2\r\n"), "{arrived}");
 }
+
+#[test]
+fn interim_responses_are_passed_on() {
+    let origin = Origin::answering(
+        b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\nConnection: x\r\nX: 1\r\n\r\nHTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 2\r\n\r\nhi",
+    );
+    let proxy = origin.proxied(&[]);
+    let first = proxy.ask("GET", "/", "", "");
+    assert_eq!(
+        (first.status, &first.head[..]),
+        (103, &["link: </a.css>".into()][..])
+    );
+    assert!(first.body.starts_with("HTTP/1.1 200 OK\r\n"), "{first:?}");
+    assert!(first.body.ends_with("\r\n\r\nhi"), "{first:?}");
+    let second = proxy.ask("GET", "/", "", "");
+    assert_eq!(
+        (second.status, outcome(&second).as_deref()),
+        (200, Some("HIT"))
+    );
+}

@@ -13,25 +13,28 @@
 //! | `rules.rs` | the file of rules |
 //! | `proxy.rs` | a request's way to the origin and back |
 //! | `fields.rs` | which header lines go on |
+//! | `interim.rs` | interim responses, which hyper does not send |
 //! | `bodies.rs` | bodies that tell when they end, and do not wait forever |
 
 mod bodies;
 mod fields;
+mod interim;
 mod options;
 mod proxy;
 mod rules;
 
 use fast_cache_tower::{Cache, CacheLayer};
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::service::TowerToHyperService;
+use interim::{INTERIM, Interim, Wire};
 use options::Options;
 use proxy::Proxy;
 use std::error::Error;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tower::Layer;
+use tower::{Layer, ServiceExt};
 
 /// How long accepting rests when the system has no more to give, such as file descriptors.
 const REST: Duration = Duration::from_millis(50);
@@ -105,7 +108,6 @@ where
         + 'static,
     B: http_body::Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let service = TowerToHyperService::new(service);
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(REST).await;
@@ -113,14 +115,27 @@ where
         };
         // It would only be slower without.
         drop(stream.set_nodelay(true));
-        let service = service.clone();
-        tokio::spawn(async move {
+        let interim = Interim::default();
+        let io = Wire {
+            io: TokioIo::new(stream),
+            interim: interim.clone(),
+        };
+        let (service, waiting) = (service.clone(), interim.clone());
+        let service = service_fn(move |request| {
+            waiting.begin();
+            let (answer, waiting) = (service.clone().oneshot(request), waiting.clone());
+            async move {
+                let answer = answer.await;
+                waiting.end();
+                answer
+            }
+        });
+        tokio::spawn(INTERIM.scope(interim, async move {
             let mut server = Builder::new(TokioExecutor::new());
-            server.http1().timer(TokioTimer::new()).pipeline_flush(true);
+            server.http1().timer(TokioTimer::new());
             server.http2().timer(TokioTimer::new());
-            let io = TokioIo::new(stream);
             // What goes wrong with a connection is its client's concern, who sees it.
             drop(server.serve_connection(io, service).await);
-        });
+        }));
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::bodies::{Download, Upload};
 use crate::fields::{add_missing_date, keep_end_to_end};
+use crate::interim::{Asked, INTERIM, Interim};
 use crate::options::Options;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, COOKIE, HOST, HeaderMap, HeaderValue, VIA};
@@ -9,6 +10,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{Either, Empty};
 use hyper::body::Incoming;
+use hyper::ext::on_informational;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
@@ -80,8 +82,15 @@ impl Service<Request<Incoming>> for Proxy {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Incoming>) -> Self::Future {
         let proxy = self.clone();
+        if request.version() == Version::HTTP_11
+            && let Ok(asked) = INTERIM.try_with(Interim::asked)
+        {
+            on_informational(&mut request, move |interim| {
+                pass_on(&asked, interim.status(), interim.headers());
+            });
+        }
         Box::pin(async move { Ok(proxy.exchange(request).await) })
     }
 }
@@ -196,6 +205,15 @@ fn status_of(error: &Error) -> StatusCode {
         cause = one.source();
     }
     StatusCode::BAD_GATEWAY
+}
+
+/// Passes on an interim response, save those that are about the connection to the origin: hyper says 100 itself.
+fn pass_on(asked: &Asked, status: StatusCode, headers: &HeaderMap) {
+    if ![StatusCode::CONTINUE, StatusCode::SWITCHING_PROTOCOLS].contains(&status) {
+        let mut headers = headers.clone();
+        keep_end_to_end(&mut headers);
+        asked.send(status, &headers);
+    }
 }
 
 /// An answer of the proxy's own.

@@ -159,7 +159,12 @@ fn what_breaks_off_breaks_off_for_the_client_too() {
 
 #[test]
 fn an_origin_that_gives_no_answer_is_a_bad_gateway() {
-    for bytes in [&b""[..], b"nonsense\r\n\r\n", b"HTTP/1.1 999 What\r\n\r\n"] {
+    for bytes in [
+        &b""[..],
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 999 What\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: unheard-of\r\n\r\nx",
+    ] {
         let proxy = Origin::answering(bytes).proxied(&[]);
         assert_eq!(proxy.ask("GET", "/", "", "").status, 502);
     }

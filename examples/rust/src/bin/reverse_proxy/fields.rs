@@ -31,6 +31,12 @@ pub(crate) fn keep_end_to_end(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether the client of hyper has taken off every transfer coding: it knows `chunked`, and gives others as they came.
+pub(crate) fn is_decoded(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+}
+
 /// Whoever has a clock adds a missing `Date`
 /// ([RFC 9110 §6.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.6.1)).
 pub(crate) fn add_missing_date(headers: &mut HeaderMap) {

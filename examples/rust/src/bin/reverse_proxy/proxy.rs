@@ -1,7 +1,7 @@
 //! A request's way to the origin and back.
 
 use crate::bodies::{Download, Upload};
-use crate::fields::{add_missing_date, keep_end_to_end};
+use crate::fields::{add_missing_date, is_decoded, keep_end_to_end};
 use crate::interim::{Asked, INTERIM, Interim};
 use crate::options::Options;
 use bytes::Bytes;
@@ -123,7 +123,10 @@ impl Proxy {
             () = silent => return answer(StatusCode::GATEWAY_TIMEOUT),
         };
         let (mut parts, body) = response.into_parts();
-        if parts.status == StatusCode::SWITCHING_PROTOCOLS || parts.status.as_u16() >= NO_STATUS {
+        let is_understood = parts.status != StatusCode::SWITCHING_PROTOCOLS
+            && parts.status.as_u16() < NO_STATUS
+            && is_decoded(&parts.headers);
+        if !is_understood {
             return answer(StatusCode::BAD_GATEWAY);
         }
         settings.dress_response(&mut parts.headers, parts.version);

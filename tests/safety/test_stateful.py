@@ -115,7 +115,7 @@ class Shop:
             "endpoint": CacheDropConfig(methods=[read]),
         }.items():
             self.app.add_api_route(f"/{name}/{{item}}", self.write, methods=["POST"], dependencies=[drop])
-        self.app.add_middleware(FastCacheMiddleware, storage=self.storage)
+        self.app.add_middleware(FastCacheMiddleware, storage=self.storage, follower_timeout=0.001)
 
     async def write(self, item: int, fail: int = 0) -> int:
         if fail:

@@ -193,10 +193,14 @@ pub(crate) fn path_pattern(
     match (kind, pattern) {
         ("prefix", _) => Ok(PathPattern::prefix(text)),
         ("glob", _) => Ok(PathPattern::glob(text)),
-        ("regex", Some(pattern)) => Ok(PathPattern::host(Arc::new(PythonPattern {
-            text: text.to_owned(),
-            pattern,
-        }))),
+        ("regex", Some(pattern)) => Python::attach(|py| {
+            let flags: u32 = pattern.bind(py).getattr("flags")?.extract()?;
+            let identity = format!("{flags}:{text}");
+            Ok(PathPattern::host(Arc::new(PythonPattern {
+                identity,
+                pattern,
+            })))
+        }),
         _ => Err(PyValueError::new_err(format!(
             "unknown kind of path pattern {kind:?}"
         ))),
@@ -206,7 +210,8 @@ pub(crate) fn path_pattern(
 /// A compiled Python regular expression, matched from the start of the path as `re.match` does.
 #[derive(Debug)]
 struct PythonPattern {
-    text: String,
+    /// Flags and text.
+    identity: String,
     pattern: Py<PyAny>,
 }
 
@@ -222,7 +227,7 @@ impl HostPattern for PythonPattern {
     }
 
     fn identity(&self) -> &str {
-        &self.text
+        &self.identity
     }
 }
 

@@ -1,5 +1,6 @@
 //! A store that forgets, for tests of whatever stands on a store.
 
+use crate::elsewhere::Elsewhere;
 use crate::local::{Counters, Cursor, Found, LocalStore, Page, Put, Walk};
 use fast_cache_core::key::KeyRef;
 use fast_cache_core::purge::{PathPattern, PatternId, Purge};
@@ -118,5 +119,9 @@ impl<R, S: LocalStore<R>> LocalStore<R> for Forgetful<S> {
 
     fn counters(&self) -> Counters {
         self.inner.counters()
+    }
+
+    fn elsewhere(&self) -> Option<&dyn Elsewhere> {
+        self.inner.elsewhere()
     }
 }

@@ -1,5 +1,6 @@
 //! What a store in this process, or on this machine, promises.
 
+use crate::elsewhere::Elsewhere;
 use crate::entry::{Content, Entry};
 use fast_cache_core::key::{Key, KeyRef};
 use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
@@ -72,6 +73,11 @@ pub trait LocalStore<R>: Send + Sync {
 
     /// What has happened since the store was made.
     fn counters(&self) -> Counters;
+
+    /// The part that is not in this process alone, where there is one.
+    fn elsewhere(&self) -> Option<&dyn Elsewhere> {
+        None
+    }
 }
 
 /// What a lookup found.
@@ -124,11 +130,13 @@ pub struct Counters {
     pub swept_over: u64,
 }
 
-/// A place in a store; the default is its beginning.
+/// A place in a store, in numbers of the store's own; the default is its beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
-    pub(crate) shard: usize,
-    pub(crate) slot: usize,
+    /// The part of the store.
+    pub shard: usize,
+    /// The place in that part.
+    pub slot: u128,
 }
 
 /// A few of a store's entries.
@@ -144,7 +152,8 @@ pub struct Page<R> {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "entries that the pattern was never tried on are not found until the walk is done"]
 pub struct Walk {
-    pub(crate) cursor: Option<Cursor>,
+    /// Where to go on; `None` once it is done.
+    pub cursor: Option<Cursor>,
 }
 
 impl Walk {

@@ -250,27 +250,51 @@ impl Generations {
         for cover in &purge.covers {
             // One generation for each cover: the log has one place for each.
             generation += 1;
-            match cover {
-                Cover::Everything => self.drop_everything(generation, purge.soft),
-                Cover::Label(label) => {
-                    self.labels.raise(*label, generation, purge.soft);
-                    self.any_label.store(generation, Ordering::Relaxed);
-                }
-                Cover::Path(pattern) => {
-                    walk |= paths.drop_path(pattern, generation, purge.soft);
-                    self.any_path.store(generation, Ordering::Relaxed);
-                }
-                Cover::Registered(id) => match paths.drop_registered(*id, generation, purge.soft) {
-                    Some(needs_walk) => {
-                        walk |= needs_walk;
-                        self.any_path.store(generation, Ordering::Relaxed);
-                    }
-                    None => self.drop_everything(generation, purge.soft),
-                },
-            }
+            walk |= self.write(&mut paths, cover, generation, purge.soft);
         }
         self.clock.store(generation, Ordering::SeqCst);
         walk
+    }
+
+    /// Drops what another store with the same clock has dropped at `generation`; whether a walk is needed. What is no
+    /// newer than the clock was done before.
+    pub(crate) fn replay(&self, cover: &Cover, soft: bool, generation: u64) -> bool {
+        let mut paths = self.paths.write();
+        if generation <= self.clock.load(Ordering::Relaxed) {
+            return false;
+        }
+        let walk = self.write(&mut paths, cover, generation, soft);
+        self.clock.store(generation, Ordering::SeqCst);
+        walk
+    }
+
+    /// The registered pattern with this id.
+    pub(crate) fn pattern(&self, id: PatternId) -> Option<PathPattern> {
+        let index = usize::try_from(id.get()).ok()?;
+        self.paths.read().patterns().get(index).cloned()
+    }
+
+    /// Writes the generation into every slot that the cover stands for; whether a walk is needed.
+    fn write(&self, paths: &mut Paths, cover: &Cover, generation: u64, soft: bool) -> bool {
+        match cover {
+            Cover::Everything => self.drop_everything(generation, soft),
+            Cover::Label(label) => {
+                self.labels.raise(*label, generation, soft);
+                self.any_label.store(generation, Ordering::Relaxed);
+            }
+            Cover::Path(pattern) => {
+                self.any_path.store(generation, Ordering::Relaxed);
+                return paths.drop_path(pattern, generation, soft);
+            }
+            Cover::Registered(id) => match paths.drop_registered(*id, generation, soft) {
+                Some(needs_walk) => {
+                    self.any_path.store(generation, Ordering::Relaxed);
+                    return needs_walk;
+                }
+                None => self.drop_everything(generation, soft),
+            },
+        }
+        false
     }
 
     fn drop_everything(&self, generation: u64, soft: bool) {

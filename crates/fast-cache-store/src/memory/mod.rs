@@ -13,9 +13,11 @@
 mod budget;
 mod ghosts;
 mod queue;
+mod replica;
 mod shard;
 mod slab;
 mod standing;
+mod sweeping;
 #[cfg(test)]
 mod tests;
 
@@ -188,37 +190,6 @@ impl<R: Send + Sync> MemoryStore<R> {
             && self.generations.judge(old) != Verdict::Dead
     }
 
-    fn sweep_some(
-        &self,
-        max_steps: usize,
-        judge: impl Fn(&Generations, &Entry<R>) -> Verdict,
-    ) -> usize {
-        let now = Timestamp::from_micros(self.now.load(Ordering::Relaxed));
-        let mut left = max_steps;
-        let mut released = Released::new();
-        // Each shard is come to at most once for each lockful of steps, so empty shards end it.
-        let mut idle = 0;
-        while left > 0 && idle < self.shards.len() {
-            let index = self.next_swept.fetch_add(1, Ordering::Relaxed) % self.shards.len();
-            let mut shard = self.shards[index].write();
-            let doomed = |entry: &Entry<R>| {
-                entry.is_expired(now) || judge(&self.generations, entry) == Verdict::Dead
-            };
-            let before = released.len();
-            let steps = shard.sweep(left.min(STEPS_PER_LOCK), doomed, &mut released);
-            for entry in &released[before..] {
-                self.budget.release(held(entry));
-            }
-            drop(shard);
-            idle = if steps == 0 { idle + 1 } else { 0 };
-            left -= steps;
-            self.swept_over.fetch_add(steps as u64, Ordering::Relaxed);
-        }
-        self.swept
-            .fetch_add(released.len() as u64, Ordering::Relaxed);
-        released.len()
-    }
-
     /// Takes room for something that stays.
     fn grow(&self, bytes: usize, released: &mut Released<R>) {
         while !self.budget.grow(bytes) {
@@ -241,6 +212,35 @@ impl<R: Send + Sync> MemoryStore<R> {
         }
     }
 
+    /// An entry and whether it counts as stale. Runs host patterns.
+    fn judged(&self, mut put: Put<'_, R>) -> Result<(u128, Arc<Entry<R>>, bool), Reason> {
+        let digest = put.key.borrow().digest;
+        put.birth = put.birth.min(self.generations.clock());
+        let (patterns, seen) = match &put.content {
+            Content::Response(stored) => {
+                self.now.store(stored.received.micros(), Ordering::Relaxed);
+                self.generations.matching(put.path)
+            }
+            Content::Variants(_) | Content::Searches(_) => (Vec::new(), 0),
+        };
+        let entry = Entry::new(put, &patterns, seen)?;
+        match self.generations.settle(&entry) {
+            Verdict::Alive { soft } => Ok((digest, Arc::new(entry), soft)),
+            Verdict::Unresolved | Verdict::Dead => Err(Reason::Dropped),
+        }
+    }
+
+    fn keep(&self, digest: u128, entry: &Arc<Entry<R>>) -> Result<(), Reason> {
+        if entry.weight() > self.budget.largest() {
+            return Err(Reason::TooLarge);
+        }
+        let mut released = Released::new();
+        let placed = self.place(digest, entry, &mut released);
+        drop(released);
+        self.sweep_some(STEPS_PER_PUT, Generations::judge_briefly);
+        placed
+    }
+
     fn alive(&self, entry: &Entry<R>) -> bool {
         entry.response().is_some() && matches!(self.generations.judge(entry), Verdict::Alive { .. })
     }
@@ -250,11 +250,15 @@ impl<R: Send + Sync> MemoryStore<R> {
         let Some(shard) = self.shards.get(cursor.shard) else {
             return (Vec::new(), None);
         };
-        let (entries, next) = shard
-            .read()
-            .page(cursor.slot, steps.clamp(1, STEPS_PER_LOCK));
+        let (entries, next) = shard.read().page(
+            usize::try_from(cursor.slot).unwrap_or(usize::MAX),
+            steps.clamp(1, STEPS_PER_LOCK),
+        );
         let next = match next {
-            Some(slot) => Some(Cursor { slot, ..cursor }),
+            Some(slot) => Some(Cursor {
+                slot: slot as u128,
+                ..cursor
+            }),
             None => Some(Cursor {
                 shard: cursor.shard + 1,
                 slot: 0,
@@ -278,29 +282,9 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
         }
     }
 
-    fn put(&self, mut put: Put<'_, R>) -> Result<(), Reason> {
-        let digest = put.key.borrow().digest;
-        put.birth = put.birth.min(self.generations.clock());
-        let (patterns, seen) = match &put.content {
-            Content::Response(stored) => {
-                self.now.store(stored.received.micros(), Ordering::Relaxed);
-                self.generations.matching(put.path)
-            }
-            Content::Variants(_) | Content::Searches(_) => (Vec::new(), 0),
-        };
-        let entry = Entry::new(put, &patterns, seen)?;
-        if entry.weight() > self.budget.largest() {
-            return Err(Reason::TooLarge);
-        }
-        if self.generations.settle(&entry) == Verdict::Dead {
-            return Err(Reason::Dropped);
-        }
-        let entry = Arc::new(entry);
-        let mut released = Released::new();
-        let placed = self.place(digest, &entry, &mut released);
-        drop(released);
-        self.sweep_some(STEPS_PER_PUT, Generations::judge_briefly);
-        placed
+    fn put(&self, put: Put<'_, R>) -> Result<(), Reason> {
+        let (digest, entry, _) = self.judged(put)?;
+        self.keep(digest, &entry)
     }
 
     fn remove(&self, key: KeyRef<'_>) -> bool {

@@ -21,6 +21,10 @@ pub use frame::{Frame, VERSION, decode, encode};
 use fast_cache_core::fields::Line;
 
 /// What a host keeps of a response, as it can leave the process and come back.
+///
+/// Both directions run on the host's own threads: within a call of the store, or a poll of an
+/// [`Inquiry`](crate::Inquiry). A store never calls them from a thread of its own, which might have to wait for a lock
+/// of the host's language.
 pub trait Portable: Sized + Send + Sync + 'static {
     /// Hands its header lines, in order, and its body to `read`.
     fn read<T>(&self, read: impl FnOnce(&[Line<'_>], &[u8]) -> T) -> T;

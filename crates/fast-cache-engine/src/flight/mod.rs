@@ -14,6 +14,9 @@
 //! lead nor wait. How long a request waits at most is its host's to say: it gives its ticket up and goes on by itself, and
 //! nobody else waits for that leader.
 //!
+//! Where the store is shared with other processes, a leader may hold a [`Lease`] as well, and leads for those who wait
+//! there. The lease goes on to whoever leads next, and ends when the permit lands.
+//!
 //! No lock is held while a waker is called.
 
 mod known;
@@ -24,6 +27,7 @@ pub use ticket::{News, Ticket};
 use crate::sync::Mutex;
 use fast_cache_core::key::KeyRef;
 use fast_cache_core::time::Timestamp;
+use fast_cache_store::{Lease, LeaseEnd};
 use known::Known;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -120,6 +124,7 @@ pub struct Permit {
     digest: u128,
     /// Taken when it lands.
     flight: Option<Arc<Flight>>,
+    lease: Option<Lease>,
 }
 
 impl Permit {
@@ -128,7 +133,20 @@ impl Permit {
             flights,
             digest,
             flight: Some(flight),
+            lease: None,
         }
+    }
+
+    /// The same right, for those who wait in other processes too.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
+    /// Whether it leads for other processes too.
+    pub fn has_lease(&self) -> bool {
+        self.lease.is_some()
     }
 
     /// Tells those who wait how it came out.
@@ -144,16 +162,20 @@ impl Permit {
         let Some(flight) = self.flight.take() else {
             return;
         };
+        let lease = self.lease.take();
         if landing == Landing::Failed {
-            self.hand_on(flight);
+            self.hand_on(flight, lease);
         } else {
+            if let Some(lease) = lease {
+                lease.end(lease_end(landing));
+            }
             Flights::remove(&mut self.flights.under_way.lock(), self.digest, &flight);
             flight.land(landing);
         }
     }
 
     /// One of those who wait leads once more, if this has not been tried before.
-    fn hand_on(&self, flight: Arc<Flight>) {
+    fn hand_on(&self, flight: Arc<Flight>, lease: Option<Lease>) {
         let mut under_way = self.flights.under_way.lock();
         // Under the lock, so that nobody can join a flight that has just been given up.
         let successor = flight.successor();
@@ -163,7 +185,8 @@ impl Permit {
         drop(under_way);
         match successor {
             Some(successor) => {
-                let permit = Self::new(Arc::clone(&self.flights), self.digest, flight);
+                let mut permit = Self::new(Arc::clone(&self.flights), self.digest, flight);
+                permit.lease = lease;
                 successor.promote(permit);
             }
             None => flight.land(Landing::Failed),
@@ -174,6 +197,16 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         self.settle(Landing::Failed);
+    }
+}
+
+/// What those who wait in other processes are told.
+fn lease_end(landing: Landing) -> LeaseEnd {
+    match landing {
+        Landing::Stored => LeaseEnd::Stored,
+        Landing::Unshared(true) => LeaseEnd::Unshared,
+        // A stale answer that stood in did so here alone.
+        Landing::Unshared(false) | Landing::StoodIn | Landing::Failed => LeaseEnd::Failed,
     }
 }
 

@@ -4,7 +4,9 @@ use super::ticket::News;
 use super::{Boarding, Flights, Landing, Permit, Ticket, UNSHARED_FOR};
 use fast_cache_core::key::Key;
 use fast_cache_core::time::Timestamp;
+use fast_cache_store::{Lease, LeaseEnd, Leased};
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
 
@@ -190,4 +192,43 @@ fn nobody_waits_for_one_that_somebody_gave_up() {
     assert!(matches!(board(&flights, 1), Boarding::Alone));
     slow.land(Landing::Stored, NOW);
     assert_eq!(landed(&patient), Some(Landing::Stored));
+}
+
+/// Notes how its lease came out.
+struct Noted(Arc<Mutex<Vec<LeaseEnd>>>);
+
+impl Leased for Noted {
+    fn end(self: Box<Self>, how: LeaseEnd) {
+        self.0.lock().expect("no test panics with it").push(how);
+    }
+}
+
+#[test]
+fn a_lease_ends_as_its_permit_lands() {
+    for (landing, end) in [
+        (Landing::Stored, LeaseEnd::Stored),
+        (Landing::StoodIn, LeaseEnd::Failed),
+        (Landing::Unshared(true), LeaseEnd::Unshared),
+        (Landing::Unshared(false), LeaseEnd::Failed),
+        (Landing::Failed, LeaseEnd::Failed),
+    ] {
+        let (flights, ends) = (Arc::default(), Arc::default());
+        let permit = lead(&flights).with_lease(Lease::new(Noted(Arc::clone(&ends))));
+        assert!(permit.has_lease());
+        permit.land(landing, NOW);
+        assert_eq!(*ends.lock().expect("unharmed"), [end], "{landing:?}");
+    }
+}
+
+#[test]
+fn a_lease_goes_on_to_whoever_leads_next() {
+    let (flights, ends) = (Arc::default(), Arc::<Mutex<Vec<_>>>::default());
+    let permit = lead(&flights).with_lease(Lease::new(Noted(Arc::clone(&ends))));
+    let follower = follow(&flights);
+    drop(permit);
+    assert!(ends.lock().expect("unharmed").is_empty(), "it goes on");
+    let next = leads(&follower).expect("it leads now");
+    assert!(next.has_lease());
+    drop(next);
+    assert_eq!(*ends.lock().expect("unharmed"), [LeaseEnd::Failed]);
 }

@@ -19,7 +19,7 @@
 //! | `metadata` | what a custom storage keeps beside a response |
 //! | `explain` | what would be done with a request |
 //! | `exchange/` | the same exchange, driven by Python where hooks have a say |
-//! | `store` | the memory store and the clock as Python objects |
+//! | `store/` | the stores and the clock as Python objects |
 //! | `names` | the names that scopes and messages are read by |
 #![allow(missing_docs, reason = "nothing of this crate can be named from Rust")]
 #![allow(

@@ -1,4 +1,17 @@
-//! The memory store as Python sees it.
+//! The stores as Python sees them.
+//!
+//! | file | what |
+//! |---|---|
+//! | `any` | the store in memory, or another one |
+//! | `clock` | the clock |
+//! | `portable` | entries that leave the process |
+
+mod any;
+mod clock;
+mod portable;
+
+pub(crate) use any::AnyStore;
+pub(crate) use clock::SystemClock;
 
 use crate::drops::path_pattern;
 use crate::representation::{Representation, body_weight};
@@ -7,7 +20,6 @@ use fast_cache_core::key::{Identity, Secret, custom_key};
 use fast_cache_core::purge::{Cover, Label, Purge};
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
-use fast_cache_engine::clock::Clock;
 use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::{RouteCounters, RouteCounts};
 use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
@@ -28,7 +40,7 @@ const MOST_REFRESHING: usize = 64;
 /// A memory store, the secret of its keys, and what happened on the routes that use it.
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct MemoryStore {
-    pub(crate) store: fast_cache_store::MemoryStore<Representation>,
+    pub(crate) store: AnyStore,
     pub(crate) secret: Secret,
     pub(crate) longest: Duration,
     pub(crate) clock: Py<SystemClock>,
@@ -109,13 +121,13 @@ impl MemoryStore {
         }
         let longest = longest.map(Duration::try_from_secs_f64).transpose();
         Ok(Self {
-            store: fast_cache_store::MemoryStore::observed(
+            store: AnyStore::Memory(fast_cache_store::MemoryStore::observed(
                 Limits {
                     max_entries,
                     max_bytes,
                 },
                 Representation::evicted,
-            ),
+            )),
             secret: Secret::from_bytes(&bytes),
             longest: longest
                 .map_err(|error| PyValueError::new_err(error.to_string()))?
@@ -135,7 +147,7 @@ impl MemoryStore {
     }
 
     fn __len__(&self) -> usize {
-        LocalStore::<Representation>::len(&self.store)
+        self.store.len()
     }
 
     /// Keeps bytes under a key of the caller's own, for the path `path`; whether they were kept.
@@ -235,7 +247,7 @@ impl MemoryStore {
 
     /// Drops everything and gives back the memory; forgets which keys are known to be unshared.
     fn clear(&self) {
-        LocalStore::<Representation>::clear(&self.store);
+        self.store.clear();
         self.flights.forget();
     }
 
@@ -256,7 +268,7 @@ impl MemoryStore {
             fill(&row, &counts)?;
             by_route.set_item(&**template, row)?;
         }
-        sum.entries = LocalStore::<Representation>::len(&self.store) as u64;
+        sum.entries = self.store.len() as u64;
         sum.bytes = self.store.bytes() as u64;
         let stats = PyDict::new(py);
         fill(&stats, &sum)?;
@@ -300,66 +312,4 @@ fn fill(row: &Bound<'_, PyDict>, counts: &RouteCounts) -> PyResult<()> {
         row.set_item(name, count)?;
     }
     Ok(())
-}
-
-/// A clock: the system's, or one that stands still until it is moved.
-#[pyclass(
-    frozen,
-    subclass,
-    name = "SystemClock",
-    module = "fast_cache_middleware._core"
-)]
-pub(crate) struct SystemClock {
-    pub(crate) clock: Clock,
-}
-
-#[pymethods]
-impl SystemClock {
-    /// The system's clock; with `start`, in seconds since the Unix epoch, one that stands still.
-    #[new]
-    #[pyo3(signature = (start=None))]
-    fn new(start: Option<f64>) -> Self {
-        let clock = Clock::system();
-        clock.hold(start.map(at));
-        Self { clock }
-    }
-
-    /// Seconds since the Unix epoch.
-    fn now(&self) -> f64 {
-        seconds(self.clock.now())
-    }
-
-    /// Moves a clock that stands still by `seconds`, back where they are negative.
-    fn advance(&self, seconds: f64) -> PyResult<()> {
-        let by = Duration::try_from_secs_f64(seconds.abs())
-            .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        if self.clock.advance(by, seconds < 0.0) {
-            Ok(())
-        } else {
-            Err(PyValueError::new_err("the system's clock cannot be moved"))
-        }
-    }
-
-    /// Holds the clock at `start`, in seconds since the Unix epoch, or lets it run; where it was held before, `None` if
-    /// it ran.
-    #[pyo3(signature = (start))]
-    fn hold(&self, start: Option<f64>) -> Option<f64> {
-        self.clock.hold(start.map(at)).map(seconds)
-    }
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "a cast from float saturates"
-)]
-fn at(seconds: f64) -> Timestamp {
-    Timestamp::from_micros((seconds * 1e6) as i64)
-}
-
-#[allow(
-    clippy::cast_precision_loss,
-    reason = "microseconds fit until the year 2255"
-)]
-fn seconds(time: Timestamp) -> f64 {
-    time.micros() as f64 / 1e6
 }

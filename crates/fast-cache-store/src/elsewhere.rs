@@ -58,7 +58,7 @@ pub enum LeaseEnd {
 }
 
 /// What a store does at the end of a lease.
-pub trait Leased: Send {
+pub trait Leased: Send + Sync {
     /// Ends the lease. Must not block for long.
     fn end(self: Box<Self>, how: LeaseEnd);
 }

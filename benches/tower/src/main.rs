@@ -2,6 +2,7 @@
 //!
 //! ```console
 //! $ cargo run --release -- layers                       # nanoseconds in process, no server
+//! $ cargo run --release -- calls fast-cache 1000       # so many calls, for callgrind
 //! $ cargo run --release -- serve fast-cache 127.0.0.1:8000 200
 //! ```
 //!
@@ -12,7 +13,7 @@ use axum::body::{Body, HttpBody};
 use axum::http::Request;
 use axum::http::header::{AGE, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{RouterIntoService, get};
 use axum_response_cache::CacheLayer as ResponseCacheLayer;
 use bytes::Bytes;
 use fast_cache_tower::{Cache, CacheLayer, Policy};
@@ -49,13 +50,23 @@ async fn main() -> std::io::Result<()> {
             layers().await;
             Ok(())
         }
+        ["calls", subject, calls] if SUBJECTS.contains(&subject) => {
+            let calls: u32 = calls.parse().map_err(std::io::Error::other)?;
+            let mut service = service(subject);
+            for _ in 0..calls {
+                call(&mut service).await;
+            }
+            Ok(())
+        }
         ["serve", subject, address, bytes] if SUBJECTS.contains(&subject) => {
             let bytes = bytes.parse().map_err(std::io::Error::other)?;
             let listener = tokio::net::TcpListener::bind(address).await?;
             axum::serve(listener, app(subject, bytes)).await
         }
         _ => {
-            eprintln!("layers | serve SUBJECT ADDRESS BYTES, with a SUBJECT of {SUBJECTS:?}");
+            eprintln!(
+                "layers | calls SUBJECT NUMBER | serve SUBJECT ADDRESS BYTES, with a SUBJECT of {SUBJECTS:?}"
+            );
             std::process::exit(2)
         }
     }
@@ -122,12 +133,14 @@ fn app(subject: &str, bytes: usize) -> Router {
     }
 }
 
+/// As `axum::serve` has it: the state is there already.
+fn service(subject: &str) -> RouterIntoService<Body> {
+    app(subject, 200).with_state(()).into_service()
+}
+
 /// In process, in turns: the median of each subject, and of its difference to the floor.
 async fn layers() {
-    let mut services: Vec<_> = SUBJECTS
-        .iter()
-        .map(|subject| app(subject, 200).into_service::<Body>())
-        .collect();
+    let mut services: Vec<_> = SUBJECTS.iter().map(|subject| service(subject)).collect();
     let mut times = vec![Vec::new(); SUBJECTS.len()];
     for round in 0..=ROUNDS {
         for turn in 0..SUBJECTS.len() {

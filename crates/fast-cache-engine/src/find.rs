@@ -57,6 +57,24 @@ pub fn find_selecting<R>(
     }
 }
 
+/// The key of the variant that a request selects, where answers under `key` are known to vary and none for it was found:
+/// who selects another one need not wait for it.
+#[cold]
+pub fn variant<R>(
+    store: &(impl LocalStore<R> + ?Sized),
+    key: KeyRef<'_>,
+    secret: &Secret,
+    selecting: Selecting<'_>,
+) -> Option<Key> {
+    let mut first = None;
+    find_selecting(store, key, |primary, names| {
+        let candidates = selecting.candidates(primary, names, secret);
+        first = candidates.first().cloned();
+        candidates
+    });
+    first
+}
+
 /// Finds a stored response that answers the request's query along with others
 /// ([`No-Vary-Search`](fast_cache_core::fields::no_vary_search)), where [`find`] found none.
 pub fn find_by_search<R>(

@@ -18,7 +18,7 @@ use fast_cache_core::exchange::{Decision, Forward, Outcome, begin, matters};
 use fast_cache_core::key::{Key, KeyRef, build_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
-use fast_cache_engine::find::find_selecting;
+use fast_cache_engine::find::{find_selecting, variant};
 use fast_cache_engine::flight::{Boarding, Permit, Ticket};
 use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
@@ -179,14 +179,7 @@ impl<'py> Visit<'_, '_, 'py> {
         let store = self.installed.store.get();
         let all = HeaderLines::from_any(headers)?;
         let lines = all.lines();
-        let mut first = None;
-        find_selecting(&store.store, key, |primary, names| {
-            let selecting = cached.selecting(&lines);
-            let candidates = selecting.candidates(primary, names, &store.secret);
-            first = candidates.first().cloned();
-            candidates
-        });
-        first
+        variant(&store.store, key, &store.secret, cached.selecting(&lines))
     }
 
     /// What the request does about others that are under way for the same key.

@@ -38,15 +38,14 @@
 //! ```
 
 use ::axum::extract::{MatchedPath, OriginalUri};
-use http::Uri;
-use http::request::Parts;
+use http::{Extensions, Uri};
 
 /// The template of the request's route.
-pub(crate) fn template(parts: &Parts) -> Option<&str> {
-    parts.extensions.get().map(MatchedPath::as_str)
+pub(crate) fn template(extensions: &Extensions) -> Option<&str> {
+    extensions.get().map(MatchedPath::as_str)
 }
 
 /// The request's URI as the client wrote it.
-pub(crate) fn original_uri(parts: &Parts) -> Option<&Uri> {
-    parts.extensions.get().map(|OriginalUri(uri)| uri)
+pub(crate) fn original_uri(extensions: &Extensions) -> Option<&Uri> {
+    extensions.get().map(|OriginalUri(uri)| uri)
 }

@@ -2,10 +2,10 @@
 //! goes on by itself.
 
 use crate::cache::Shared;
-use crate::drops::Pending;
-use crate::exchange::{Errand, Part, Replied};
+use crate::exchange::{Part, Replied};
 use crate::runtime::Timer;
 use crate::service::{Ask, CacheService, Called};
+use crate::task::Task;
 use fast_cache_engine::flight::{News, Ticket};
 use http::Request;
 use http_body::Body;
@@ -34,7 +34,7 @@ pub(crate) enum Followed<F> {
     /// This is the answer.
     Answer(Replied),
     /// The service was called.
-    Asking(F, Option<Errand>, Pending),
+    Asking(F, Option<Box<Task>>),
 }
 
 impl<S, A> Following<S, A> {
@@ -59,7 +59,11 @@ where
 
     /// What comes next, or the answer.
     fn look_up(&mut self, request: Request<A>, part: Part) -> Result<Stage<A>, Box<Replied>> {
-        match self.service.look_up(request, part) {
+        let Some(guided) = self.service.guided(&request) else {
+            let task = None;
+            return Ok(Stage::Readying(Ask { request, task }));
+        };
+        match self.service.look_up(guided, request, part) {
             // What is stale by then, somebody else will refresh.
             Called::Answer(replied) | Called::Refresh(replied, _) => Err(Box::new(replied)),
             Called::Ask(ask) => Ok(Stage::Readying(ask)),
@@ -113,8 +117,7 @@ where
                         }
                     }
                     let future = self.service.inner.call(ask.request);
-                    let asking = Followed::Asking(future, ask.errand, ask.pending);
-                    return Poll::Ready(Ok(asking));
+                    return Poll::Ready(Ok(Followed::Asking(future, ask.task)));
                 }
                 Stage::Over => panic!("polled after it was ready"),
             }

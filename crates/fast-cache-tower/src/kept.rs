@@ -9,36 +9,39 @@ use fast_cache_engine::observe::RouteCounters;
 use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
-/// What a header line takes in a map beyond its name and value.
+/// What a header line takes beyond its name and value.
 const LINE_WEIGHT: usize = 168;
+
+/// A header line as it is kept.
+pub(crate) type KeptLine = (HeaderName, HeaderValue);
 
 /// A response as a store of this host keeps it: header lines and body.
 #[derive(Debug)]
 pub struct Kept {
-    headers: HeaderMap,
+    lines: Box<[KeptLine]>,
     body: Bytes,
     counted: Option<(Arc<RouteCounters>, usize)>,
 }
 
 impl Kept {
     /// Keeps a response; its bytes are counted for its route until it is dropped.
-    pub(crate) fn new(headers: HeaderMap, body: Bytes, counters: &Arc<RouteCounters>) -> Self {
-        let lines: usize = headers
+    pub(crate) fn new(lines: Box<[KeptLine]>, body: Bytes, counters: &Arc<RouteCounters>) -> Self {
+        let taken: usize = lines
             .iter()
             .map(|(name, value)| name.as_str().len() + value.len() + LINE_WEIGHT)
             .sum();
-        let weight = lines + body.len() + 64;
+        let weight = taken + body.len() + 64;
         counters.entry_came(weight);
         Self {
-            headers,
+            lines,
             body,
             counted: Some((Arc::clone(counters), weight)),
         }
     }
 
     /// The header lines: in order for each name.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+    pub fn lines(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.lines
     }
 
     /// The body.
@@ -74,43 +77,42 @@ pub(crate) fn lines(headers: &HeaderMap) -> impl Iterator<Item = Line<'_>> {
         .map(|(name, value)| Line::new(name.as_str().as_bytes(), value.as_bytes()))
 }
 
+/// Lines that are kept, as the core reads them.
+pub(crate) fn kept_as_lines(lines: &[KeptLine]) -> impl Iterator<Item = Line<'_>> {
+    lines
+        .iter()
+        .map(|(name, value)| Line::new(name.as_str().as_bytes(), value.as_bytes()))
+}
+
 /// Those of a response's lines that are kept, and the entity tag that was made from its body.
 ///
 /// They are copied: what came over a wire may be a part of a larger buffer, which would stay with it.
-pub(crate) fn kept_lines(headers: &HeaderMap, etag: Option<u64>) -> HeaderMap {
+pub(crate) fn kept_lines(headers: &HeaderMap, etag: Option<u64>) -> Box<[KeptLine]> {
     let all: Vec<Line<'_>> = lines(headers).collect();
     let kept = KeptFields::of(&all);
-    let mut copies = HeaderMap::with_capacity(headers.keys_len() + 1);
-    for (name, value) in headers {
-        if kept.keeps(name.as_str().as_bytes()) {
-            copies.append(copied_name(name), copied_value(value));
-        }
-    }
-    if let Some(tag) = etag.and_then(etag_value) {
-        copies.append(ETAG, tag);
-    }
-    copies
+    let copies = headers
+        .iter()
+        .filter(|(name, _)| kept.keeps(name.as_str().as_bytes()))
+        .map(|(name, value)| (copied_name(name), copied_value(value)));
+    let tag = etag.and_then(etag_value).map(|tag| (ETAG, tag));
+    copies.chain(tag).collect()
 }
 
 /// The lines of a stored response and of its confirmation, merged.
 pub(crate) fn merged_lines(
     sources: &[Source],
-    stored: &HeaderMap,
+    stored: &[KeptLine],
     update: &HeaderMap,
-) -> HeaderMap {
-    let stored: Vec<_> = stored.iter().collect();
+) -> Box<[KeptLine]> {
     let update: Vec<_> = update.iter().collect();
-    let mut merged = HeaderMap::with_capacity(sources.len());
-    for source in sources {
-        let line = match source {
-            Source::Stored(index) => stored.get(*index),
-            Source::Update(index) => update.get(*index),
-        };
-        if let Some((name, value)) = line {
-            merged.append(copied_name(name), copied_value(value));
+    let line = |source: &Source| match source {
+        Source::Stored(index) => stored.get(*index).cloned(),
+        Source::Update(index) => {
+            let (name, value) = update.get(*index)?;
+            Some((copied_name(name), copied_value(value)))
         }
-    }
-    merged
+    };
+    sources.iter().filter_map(line).collect()
 }
 
 /// An entity tag that was made from a body, as it stands in a header line.

@@ -83,6 +83,7 @@ mod runtime;
 pub mod service;
 pub mod store;
 mod strict;
+mod task;
 
 pub use cache::{Cache, CacheBuilder, Stats};
 pub use drops::{DropLayer, Drops};

@@ -4,12 +4,21 @@ use crate::kept::lines;
 use fast_cache_core::fields::Line;
 use fast_cache_core::request::{Method, Request};
 use fast_cache_core::rules::request::Noted;
-use http::request::Parts;
 use http::uri::Scheme;
-use http::{HeaderMap, Uri};
+use http::{Extensions, HeaderMap, Uri};
 use http_body::Body;
 use smallvec::SmallVec;
 use std::borrow::Cow;
+
+/// The head of a request as it came, borrowed.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) method: &'a http::Method,
+    /// As the client wrote it: routers may have cut off a prefix since.
+    pub(crate) uri: &'a Uri,
+    pub(crate) headers: &'a HeaderMap,
+    extensions: &'a Extensions,
+}
 
 /// A request, borrowed.
 pub(crate) struct Asked<'a> {
@@ -30,10 +39,54 @@ pub(crate) struct Snapshot {
     headers: HeaderMap,
 }
 
+impl<'a> Head<'a> {
+    /// Of a request.
+    pub(crate) fn of<A>(request: &'a http::Request<A>) -> Self {
+        let extensions = request.extensions();
+        Self {
+            method: request.method(),
+            uri: told_uri(extensions).unwrap_or(request.uri()),
+            headers: request.headers(),
+            extensions,
+        }
+    }
+
+    /// The template of the request's route, where the framework tells.
+    pub(crate) fn told_template(&self) -> Option<&'a str> {
+        told_template(self.extensions)
+    }
+
+    /// What a server, or a layer, has left of the scheme that the client spoke.
+    fn scheme(&self) -> Option<&'a Scheme> {
+        self.extensions.get()
+    }
+}
+
+fn told_template(extensions: &Extensions) -> Option<&str> {
+    #[cfg(feature = "axum")]
+    return crate::axum::template(extensions);
+    #[cfg(not(feature = "axum"))]
+    {
+        let _ = extensions;
+        None
+    }
+}
+
+/// The URI of a request before routers cut off prefixes, where the framework tells.
+fn told_uri(extensions: &Extensions) -> Option<&Uri> {
+    #[cfg(feature = "axum")]
+    return crate::axum::original_uri(extensions);
+    #[cfg(not(feature = "axum"))]
+    {
+        let _ = extensions;
+        None
+    }
+}
+
 impl<'a> Asked<'a> {
-    /// Of a request's head. `uri` is its URI as the client wrote it.
-    pub(crate) fn of(parts: &'a Parts, uri: &'a Uri) -> Self {
-        Self::new(&parts.method, uri, scheme_of(parts), &parts.headers)
+    /// Of a request's head.
+    pub(crate) fn of(head: &Head<'a>) -> Self {
+        Self::new(head.method, head.uri, head.scheme(), head.headers)
     }
 
     fn new(
@@ -95,12 +148,12 @@ impl<'a> Asked<'a> {
 
 impl Snapshot {
     /// Of a request's head.
-    pub(crate) fn of(parts: &Parts, uri: &Uri) -> Self {
+    pub(crate) fn of(head: &Head<'_>) -> Self {
         Self {
-            method: parts.method.clone(),
-            uri: uri.clone(),
-            scheme: scheme_of(parts).cloned(),
-            headers: parts.headers.clone(),
+            method: head.method.clone(),
+            uri: head.uri.clone(),
+            scheme: head.scheme().cloned(),
+            headers: head.headers.clone(),
         }
     }
 
@@ -113,11 +166,6 @@ impl Snapshot {
 /// Whether a request has a body. A body that does not tell has one.
 pub(crate) fn has_body(body: &impl Body) -> bool {
     !body.is_end_stream() && body.size_hint().exact() != Some(0)
-}
-
-/// What a server, or a layer, has left of the scheme that the client spoke.
-fn scheme_of(parts: &Parts) -> Option<&Scheme> {
-    parts.extensions.get()
 }
 
 /// Text without its percent-encoding; what is no UTF-8 is replaced.
@@ -141,7 +189,7 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, decoded};
+    use super::{Asked, Head, decoded};
     use http::Request;
 
     #[test]
@@ -161,8 +209,8 @@ mod tests {
     fn the_authority_of_the_uri_is_the_host() {
         let host = |uri: &str, host: &str| {
             let request = Request::builder().uri(uri).header("host", host).body(());
-            let (parts, ()) = request.expect("a request").into_parts();
-            let asked = Asked::of(&parts, &parts.uri);
+            let request = request.expect("a request");
+            let asked = Asked::of(&Head::of(&request));
             (
                 asked.host().map(<[u8]>::to_vec),
                 asked.noted().host_repeated,

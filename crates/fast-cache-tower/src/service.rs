@@ -2,12 +2,12 @@
 
 use crate::body::CacheBody;
 use crate::cache::Cache;
-use crate::drops::Pending;
-use crate::exchange::{Errand, Part, Replied, Step, Visit};
+use crate::exchange::{Part, Replied, Step, Visit};
 use crate::future::ResponseFuture;
-use crate::guide::{Guide, Guided, original_uri};
-use crate::request::has_body;
+use crate::guide::{Guide, Guided};
+use crate::request::{Head, has_body};
 use crate::runtime;
+use crate::task::Task;
 use fast_cache_engine::flight::Ticket;
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -32,6 +32,10 @@ pub struct CacheService<S> {
 }
 
 /// What is to be done about a request.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it is taken apart where it is made"
+)]
 pub(crate) enum Called<A> {
     /// This is the answer.
     Answer(Replied),
@@ -43,11 +47,10 @@ pub(crate) enum Called<A> {
     Follow(Ticket, Request<A>),
 }
 
-/// A request for the service inside.
+/// A request for the service inside, and what is to be done about its answer, if anything is.
 pub(crate) struct Ask<A> {
     pub(crate) request: Request<A>,
-    pub(crate) errand: Option<Errand>,
-    pub(crate) pending: Pending,
+    pub(crate) task: Option<Box<Task>>,
 }
 
 impl<S> CacheService<S> {
@@ -64,55 +67,63 @@ impl<S> CacheService<S> {
         &self.inner
     }
 
-    /// Looks a request up.
-    pub(crate) fn look_up<A: Body>(&self, request: Request<A>, part: Part) -> Called<A> {
-        let shared = &self.cache.shared;
-        let ask = |request, errand, pending| Ask {
-            request,
-            errand,
-            pending,
-        };
+    /// What the layer has to do with a request; `None` where that is nothing.
+    pub(crate) fn guided<A>(&self, request: &Request<A>) -> Option<Guided<'_>> {
         if request.method() == Method::CONNECT {
-            return Called::Ask(ask(request, None, Pending::default()));
+            return None;
         }
-        let (mut parts, body) = request.into_parts();
-        let uri = original_uri(&parts);
-        let Guided {
-            route,
-            only_stored,
-            pending,
-        } = self.guide.find(shared, &parts, uri);
-        let Some(route) = route else {
-            return Called::Ask(ask(Request::from_parts(parts, body), None, pending));
+        let guided = self.guide.find(&self.cache.shared, &Head::of(request));
+        (guided.route.is_some() || guided.pending.is_some()).then_some(guided)
+    }
+
+    /// Looks a request up.
+    pub(crate) fn look_up<A: Body>(
+        &self,
+        guided: Guided<'_>,
+        mut request: Request<A>,
+        part: Part,
+    ) -> Called<A> {
+        let shared = &self.cache.shared;
+        let Some(route) = &guided.route else {
+            let task = Task::of(shared, None, guided.pending);
+            return Called::Ask(Ask { request, task });
         };
-        let in_background = runtime::is_there();
+        let mut custom = None;
+        if let Some(key) = &route.plan.key {
+            let (parts, body) = request.into_parts();
+            custom = Some(key(&parts));
+            request = Request::from_parts(parts, body);
+        }
         let visit = Visit {
             shared,
-            route: &route,
-            parts: &parts,
-            uri,
-            has_body: has_body(&body),
-            only_stored,
-            can_wait: in_background && shared.follower_timeout.is_some(),
+            route,
+            head: Head::of(&request),
+            has_body: has_body(request.body()),
+            only_stored: guided.only_stored,
+            custom,
         };
         let (errand, headers, background) = match visit.step(part) {
-            Step::Answer(replied) => return Called::Answer(replied),
-            Step::Follow(ticket) => {
-                return Called::Follow(ticket, Request::from_parts(parts, body));
+            Step::Answer(replied) => {
+                return Called::Answer(replied.with(request.extensions_mut()));
             }
+            Step::Follow(ticket) => return Called::Follow(ticket, request),
             Step::Pass => (None, None, None),
             Step::Forward(errand, headers) => (Some(errand), headers, None),
-            Step::Stale(replied, refresh) => match visit.refreshed(*refresh, in_background) {
-                None => return Called::Answer(replied),
-                Some((errand, headers)) => {
-                    (Some(errand), headers, in_background.then_some(replied))
+            Step::Stale(replied, refresh) => {
+                let in_background = runtime::is_there();
+                match visit.refreshed(*refresh, in_background) {
+                    None => return Called::Answer(replied),
+                    Some((errand, headers)) => {
+                        (Some(errand), headers, in_background.then_some(replied))
+                    }
                 }
-            },
+            }
         };
         if let Some(headers) = headers {
-            parts.headers = headers;
+            *request.headers_mut() = headers;
         }
-        let ask = ask(Request::from_parts(parts, body), errand, pending);
+        let task = Task::of(shared, errand, guided.pending);
+        let ask = Ask { request, task };
         match background {
             None => Called::Ask(ask),
             Some(replied) => Called::Refresh(replied, ask),
@@ -158,18 +169,17 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        let shared = Arc::clone(&self.cache.shared);
-        match self.look_up(request, Part::Board) {
+        let Some(guided) = self.guided(&request) else {
+            return ResponseFuture::asking(self.inner.call(request), None);
+        };
+        match self.look_up(guided, request, Part::Board) {
             Called::Answer(replied) => ResponseFuture::answer(replied),
-            Called::Ask(ask) => {
-                let future = self.inner.call(ask.request);
-                ResponseFuture::asking(future, ask.errand, &shared, ask.pending)
+            Called::Ask(Ask { request, task }) => {
+                ResponseFuture::asking(self.inner.call(request), task)
             }
-            Called::Refresh(replied, ask) => {
-                let future = self.inner.call(ask.request);
-                let asking: Self::Future =
-                    ResponseFuture::asking(future, ask.errand, &shared, ask.pending);
-                runtime::spawn(asking);
+            Called::Refresh(replied, Ask { request, task }) => {
+                let refresh: Self::Future = ResponseFuture::asking(self.inner.call(request), task);
+                runtime::spawn(refresh);
                 ResponseFuture::answer(replied)
             }
             Called::Follow(ticket, request) => {

@@ -27,7 +27,7 @@ pin_project! {
         #[pin]
         kind: Kind<B>,
         // What is dropped once more when the body has ended.
-        done: Option<Done>,
+        done: Option<Box<Done>>,
     }
 }
 
@@ -67,7 +67,7 @@ impl<B: Body> CacheBody<B> {
     }
 
     /// Drops `done` once more at its end, unless it has ended already.
-    pub(crate) fn ending(mut self, done: Option<Done>) -> Self {
+    pub(crate) fn ending(mut self, done: Option<Box<Done>>) -> Self {
         match done {
             Some(done) if self.is_end_stream() => done.settle(),
             done => self.done = done,

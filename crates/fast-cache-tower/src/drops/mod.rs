@@ -113,8 +113,8 @@ impl fmt::Debug for Drops {
 #[must_use]
 pub struct DropLayer {
     cache: Cache,
-    drops: Drops,
-    template: Box<str>,
+    drops: Arc<Drops>,
+    template: Arc<str>,
     guide: LazyGuide,
 }
 
@@ -122,8 +122,8 @@ impl DropLayer {
     pub(crate) fn new(cache: Cache) -> Self {
         Self {
             cache,
-            drops: Drops::new(),
-            template: Box::default(),
+            drops: Arc::default(),
+            template: Arc::default(),
             guide: LazyGuide::default(),
         }
     }
@@ -179,7 +179,7 @@ impl DropLayer {
     }
 
     fn with(mut self, change: impl FnOnce(Drops) -> Drops) -> Self {
-        self.drops = change(self.drops);
+        self.drops = Arc::new(change(Arc::unwrap_or_clone(self.drops)));
         self.guide = LazyGuide::default();
         self
     }
@@ -190,7 +190,7 @@ impl<S> Layer<S> for DropLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         let guide = self.guide.get(|| {
-            let rule = DropRule::new(&self.cache.shared, self.drops.clone());
+            let rule = DropRule::new(&self.cache.shared, (*self.drops).clone());
             Guide::Drop(DropGuide::new(vec![rule], &self.template))
         });
         CacheService::new(inner, self.cache.clone(), guide)

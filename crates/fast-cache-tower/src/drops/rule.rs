@@ -107,12 +107,8 @@ impl Pending {
         self.target = Some((method, target));
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.purges.is_empty() && self.target.is_none()
-    }
-
     /// Drops what an answer with this head drops.
-    pub(crate) fn carry_out(self, shared: &Arc<Shared>, head: &Parts) -> Option<Done> {
+    pub(crate) fn carry_out(self, shared: &Arc<Shared>, head: &Parts) -> Option<Box<Done>> {
         let applies = |on: &Option<OnStatus>| match on {
             Some(on) => on(head.status),
             None => head.status.as_u16() < 400,
@@ -131,11 +127,13 @@ impl Pending {
             let status = head.status.as_u16();
             purges.extend(invalidation(target, method, status, &lines));
         }
-        let done = (!purges.is_empty()).then(|| Done {
-            shared: Arc::clone(shared),
-            purges,
+        let done = (!purges.is_empty()).then(|| {
+            Box::new(Done {
+                shared: Arc::clone(shared),
+                purges,
+            })
         });
-        done.inspect(Done::carry_out)
+        done.inspect(|done| done.carry_out())
     }
 }
 

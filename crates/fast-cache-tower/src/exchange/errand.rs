@@ -17,12 +17,11 @@ use fast_cache_engine::keeping::Keeping;
 use fast_cache_engine::refreshes::Refreshing;
 use fast_cache_engine::said::{Came, forwarded};
 use fast_cache_store::{Entry, LocalStore};
-use http::header::{HeaderMap, HeaderName, HeaderValue};
-use http::{Extensions, header};
+use http::Extensions;
+use http::header::{CACHE_STATUS, HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
 pub(super) const X_CACHE_STATUS: HeaderName = HeaderName::from_static("x-cache-status");
-pub(super) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// A request on its way to the application.
 pub(crate) struct Errand {
@@ -78,7 +77,7 @@ impl Errand {
             self.route.counters.became(self.outcome, outcome);
         }
         let value = forwarded(&self.shared.name, reason, kept);
-        say(headers, outcome, &value);
+        say(headers, outcome, HeaderValue::from_bytes(&value).ok());
         extensions.insert(CacheOutcome {
             outcome,
             reason: Some(kept.err().unwrap_or(reason)),
@@ -150,14 +149,9 @@ impl Errand {
 }
 
 /// Puts the two lines of a cache into a head. Those of a cache that stands behind stay in `Cache-Status` alone.
-pub(super) fn say(headers: &mut HeaderMap, outcome: Outcome, cache_status: &[u8]) {
+pub(super) fn say(headers: &mut HeaderMap, outcome: Outcome, cache_status: Option<HeaderValue>) {
     headers.insert(X_CACHE_STATUS, HeaderValue::from_static(outcome.word()));
-    if let Ok(value) = HeaderValue::from_bytes(cache_status) {
+    if let Some(value) = cache_status {
         headers.append(CACHE_STATUS, value);
     }
-}
-
-/// `Age` of an answer from the cache.
-pub(super) fn say_age(headers: &mut HeaderMap, age: u64) {
-    headers.insert(header::AGE, HeaderValue::from(age));
 }

@@ -2,7 +2,7 @@
 
 use super::errand::{Asking, Errand};
 use super::replying::Replied;
-use crate::kept::{Kept, lines, merged_lines};
+use crate::kept::{Kept, kept_as_lines, lines, merged_lines};
 use fast_cache_core::exchange::{Freshened, Freshening};
 use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
@@ -47,7 +47,7 @@ impl Errand {
     ) -> Option<Reason> {
         let held = asking.held.as_ref()?;
         let old = held.response()?;
-        let stored: Vec<Line<'_>> = lines(old.representation.headers()).collect();
+        let stored: Vec<Line<'_>> = kept_as_lines(old.representation.lines()).collect();
         let updates: Vec<Line<'_>> = lines(update).collect();
         match freshening.agreement(old, &stored, &updates) {
             Agreement::Confirmed => {}
@@ -78,7 +78,7 @@ impl Errand {
         update: &HeaderMap,
     ) -> Freshened<Kept> {
         let (kept, plan) = (&old.representation, &self.route.plan);
-        let stored: Vec<Line<'_>> = lines(kept.headers()).collect();
+        let stored: Vec<Line<'_>> = kept_as_lines(kept.lines()).collect();
         let updates: Vec<Line<'_>> = lines(update).collect();
         merge(
             freshening,
@@ -87,8 +87,8 @@ impl Errand {
             &plan.policy,
             &plan.inputs,
             |sources| {
-                let headers = merged_lines(sources, kept.headers(), update);
-                Kept::new(headers, kept.body().clone(), &self.route.counters)
+                let lines = merged_lines(sources, kept.lines(), update);
+                Kept::new(lines, kept.body().clone(), &self.route.counters)
             },
         )
     }
@@ -101,8 +101,8 @@ impl Errand {
         stored: Stored<Kept>,
     ) -> Result<(), Reason> {
         // The core keeps them apart from the representation, which moves.
-        let headers = stored.representation.headers().clone();
-        let lines: Vec<Line<'_>> = lines(&headers).collect();
+        let kept = stored.representation.lines().to_vec();
+        let lines: Vec<Line<'_>> = kept_as_lines(&kept).collect();
         let weight = stored.representation.weight();
         self.keeping(asking, |keeping| {
             let labels = keeping.labels(&lines)?;

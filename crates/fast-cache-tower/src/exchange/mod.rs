@@ -8,12 +8,14 @@
 //! | `freshening` | a confirmation of what is stored |
 //! | `keeping` | a whole answer, stored |
 //! | `replying` | an answer from the cache |
+//! | `values` | what many answers have in common |
 
 mod errand;
 mod freshening;
 mod judging;
 mod keeping;
 mod replying;
+mod values;
 mod visit;
 
 pub(crate) use errand::Errand;

@@ -1,8 +1,9 @@
 //! An answer from the cache.
 
-use super::errand::{say, say_age};
+use super::errand::{X_CACHE_STATUS, say};
+use super::values;
 use crate::cache::Shared;
-use crate::kept::Kept;
+use crate::kept::{Kept, KeptLine, kept_as_lines};
 use crate::outcome::CacheOutcome;
 use bytes::{Bytes, BytesMut};
 use fast_cache_core::exchange::{BodyOf, Form, Layout, LineOf, Outcome, Piece, Serve, compose};
@@ -10,8 +11,10 @@ use fast_cache_core::fields::{Line, cache_status};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::said::{Came, age};
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
-use http::{Response, StatusCode};
+use http::header::{
+    AGE, CACHE_STATUS, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
+use http::{Extensions, Response, StatusCode};
 
 /// An answer from the cache, before it is a response of some body's type.
 pub(crate) struct Replied {
@@ -19,14 +22,23 @@ pub(crate) struct Replied {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) said: CacheOutcome,
+    extensions: Extensions,
 }
 
 impl Replied {
+    /// With the memory of the request's extensions for its own.
+    pub(crate) fn with(mut self, request: &mut Extensions) -> Self {
+        self.extensions = std::mem::take(request);
+        self.extensions.clear();
+        self
+    }
+
     /// The response, whose body is made by `body`.
     pub(crate) fn into_response<B>(self, body: impl FnOnce(Bytes) -> B) -> Response<B> {
         let mut response = Response::new(body(self.body));
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
+        *response.extensions_mut() = self.extensions;
         response.extensions_mut().insert(self.said);
         response
     }
@@ -42,11 +54,12 @@ pub(super) fn reply(
 ) -> Replied {
     let kept = &stored.representation;
     let (status, mut headers, body) = if serve.form == Form::Full {
-        (stored.status, own(kept), kept.body().clone())
+        let headers = with_room(kept.lines().iter().cloned(), kept.lines().len());
+        (stored.status, headers, kept.body().clone())
     } else {
-        let lines: Vec<Line<'_>> = crate::kept::lines(kept.headers()).collect();
+        let lines: Vec<Line<'_>> = kept_as_lines(kept.lines()).collect();
         let layout = compose(serve.form, stored, &lines, request, shared.seed());
-        let mut headers = header_map(&layout, kept.headers());
+        let mut headers = header_map(&layout, kept.lines());
         if serve.form == Form::WithoutBody && !is_framed(&headers) {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.body_length));
         }
@@ -54,12 +67,12 @@ pub(super) fn reply(
     };
     let outcome = came.outcome(serve);
     let age = age(serve);
-    say(
-        &mut headers,
-        outcome,
-        &came.cache_status(&shared.name, serve),
-    );
-    say_age(&mut headers, age);
+    // Neither `X-Cache-Status` nor `Age` is ever stored.
+    headers.append(X_CACHE_STATUS, HeaderValue::from_static(outcome.word()));
+    if let Some(value) = values::cache_status(&shared.name, came, serve) {
+        headers.append(CACHE_STATUS, value);
+    }
+    headers.append(AGE, values::age(age));
     Replied {
         // Only what has been a status is stored.
         status: StatusCode::from_u16(status).unwrap_or_default(),
@@ -70,6 +83,7 @@ pub(super) fn reply(
             reason: came.reason(),
             age: Some(age),
         },
+        extensions: Extensions::new(),
     }
 }
 
@@ -79,7 +93,8 @@ pub(super) fn gateway_timeout(shared: &Shared) -> Replied {
     headers.insert(CONTENT_LENGTH, HeaderValue::from(0));
     let mut value = Vec::with_capacity(64);
     cache_status::neither(&mut value, &shared.name, Reason::OnlyIfCached);
-    say(&mut headers, Outcome::Miss, &value);
+    let value = HeaderValue::from_bytes(&value).ok();
+    say(&mut headers, Outcome::Miss, value);
     Replied {
         status: StatusCode::GATEWAY_TIMEOUT,
         headers,
@@ -89,35 +104,32 @@ pub(super) fn gateway_timeout(shared: &Shared) -> Replied {
             reason: Some(Reason::OnlyIfCached),
             age: None,
         },
+        extensions: Extensions::new(),
     }
 }
 
-fn own(kept: &Kept) -> HeaderMap {
-    kept.headers().clone()
+/// A map of so many lines, with room for those of a cache and for a length.
+fn with_room(lines: impl Iterator<Item = KeptLine>, number: usize) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(number + 4);
+    for (name, value) in lines {
+        headers.append(name, value);
+    }
+    headers
 }
 
 fn is_framed(headers: &HeaderMap) -> bool {
     headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
-fn header_map(layout: &Layout, stored: &HeaderMap) -> HeaderMap {
-    let stored: Vec<_> = stored.iter().collect();
-    let mut headers = HeaderMap::with_capacity(layout.lines.len() + 3);
-    for line in &layout.lines {
-        match line {
-            LineOf::Stored(index) => {
-                if let Some((name, value)) = stored.get(*index) {
-                    headers.append(*name, (*value).clone());
-                }
-            }
-            LineOf::Made(name, value) => {
-                if let Ok(value) = HeaderValue::from_bytes(value) {
-                    headers.append(HeaderName::from_static(name), value);
-                }
-            }
+fn header_map(layout: &Layout, stored: &[KeptLine]) -> HeaderMap {
+    let line = |line: &LineOf| match line {
+        LineOf::Stored(index) => stored.get(*index).cloned(),
+        LineOf::Made(name, value) => {
+            let value = HeaderValue::from_bytes(value).ok()?;
+            Some((HeaderName::from_static(name), value))
         }
-    }
-    headers
+    };
+    with_room(layout.lines.iter().filter_map(line), layout.lines.len())
 }
 
 fn body_of(body: &BodyOf, stored: &Bytes) -> Bytes {

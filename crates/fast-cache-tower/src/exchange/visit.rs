@@ -4,19 +4,20 @@ use super::errand::{Asking, Errand};
 use super::replying::{Replied, gateway_timeout, reply};
 use crate::cache::Shared;
 use crate::kept::Kept;
-use crate::request::{Asked, Snapshot};
+use crate::request::{Asked, Head, Snapshot};
 use crate::route::{Parameters, Route};
+use crate::runtime;
 use fast_cache_core::exchange::{Decision, Forward, Outcome, begin};
+use fast_cache_core::fields::Line;
 use fast_cache_core::key::search::Searched;
 use fast_cache_core::key::{Identity, Key, KeyRef, build_key, custom_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::validation::{Validators, replaced};
-use fast_cache_engine::find::{find, find_by_search};
+use fast_cache_engine::find::{find, find_by_search, variant};
 use fast_cache_engine::flight::{Boarding, Permit, Ticket};
 use fast_cache_engine::said::Came;
 use fast_cache_store::{Entry, Found};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -62,13 +63,11 @@ pub(crate) struct Refresh {
 pub(crate) struct Visit<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) route: &'a Arc<Route>,
-    pub(crate) parts: &'a Parts,
-    /// The request's URI as the client wrote it.
-    pub(crate) uri: &'a Uri,
+    pub(crate) head: Head<'a>,
     pub(crate) has_body: bool,
     pub(crate) only_stored: bool,
-    /// It may wait for another one's answer.
-    pub(crate) can_wait: bool,
+    /// What the policy's own function has made of the request, for its key.
+    pub(crate) custom: Option<String>,
 }
 
 impl Visit<'_> {
@@ -76,17 +75,17 @@ impl Visit<'_> {
     pub(crate) fn step(&self, part: Part) -> Step {
         BUFFER.with(|buffer| match buffer.try_borrow_mut() {
             Ok(mut buffer) => self.look_up(part, &mut buffer),
-            // A key function that asks the cache in turn.
+            // A store that asks the cache in turn.
             Err(_) => self.look_up(part, &mut Vec::new()),
         })
     }
 
     fn look_up(&self, part: Part, buffer: &mut Vec<u8>) -> Step {
         let (shared, plan) = (self.shared, &self.route.plan);
-        let Some(identity) = self.route.identity(self.parts.method.as_str()) else {
+        let Some(identity) = self.route.identity(self.head.method.as_str()) else {
             return self.bypass(Reason::Method);
         };
-        let mut asked = Asked::of(self.parts, self.uri);
+        let mut asked = Asked::of(&self.head);
         if self.has_body {
             asked.note_body();
         }
@@ -101,8 +100,8 @@ impl Visit<'_> {
             Ok(lookup) => lookup,
             Err(reason) => return self.bypass(reason),
         };
-        let key = match &plan.key {
-            Some(key) => custom_key(identity, &shared.secret, &key(self.parts), buffer),
+        let key = match &self.custom {
+            Some(custom) => custom_key(identity, &shared.secret, custom, buffer),
             None => build_key(
                 identity,
                 &plan.inputs,
@@ -157,7 +156,11 @@ impl Visit<'_> {
                 Step::Answer(gateway_timeout(shared))
             }
             Decision::Forward(forward) => {
-                let permit = match self.board(part, &forward, key) {
+                let variant = (absent == Reason::VaryMismatch && matches!(part, Part::Board))
+                    .then(|| self.variant(key, &asked.lines))
+                    .flatten();
+                let shared = variant.as_ref().map_or(key, Key::borrow);
+                let permit = match self.board(part, &forward, shared) {
                     Boarding::Lead(permit) => Some(permit),
                     Boarding::Follow(ticket) => return Step::Follow(ticket),
                     Boarding::Alone => None,
@@ -201,12 +204,25 @@ impl Visit<'_> {
         Some((errand, headers))
     }
 
+    /// The key of the variant that the request selects, where answers under `key` are known to vary: who selects another
+    /// one does not wait for it.
+    #[cold]
+    fn variant(&self, key: KeyRef<'_>, lines: &[Line<'_>]) -> Option<Key> {
+        let (store, secret) = (&*self.shared.store, &self.shared.secret);
+        variant(store, key, secret, self.route.selecting(lines))
+    }
+
+    /// Whether it may wait for another one's answer.
+    fn can_wait(&self) -> bool {
+        self.shared.follower_timeout.is_some() && runtime::is_there()
+    }
+
     /// What the request does about others that are under way for the same key.
     fn board(&self, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
         let shared = self.shared;
         match part {
             Part::Lead(permit) => Boarding::Lead(permit),
-            Part::Board if self.can_wait && forward.may_be_shared() => {
+            Part::Board if self.can_wait() && forward.may_be_shared() => {
                 let birth = shared.store.birth();
                 shared.flights.board(key, birth, shared.now())
             }
@@ -225,12 +241,12 @@ impl Visit<'_> {
         let plan = &self.route.plan;
         let mut headers = plan
             .strict
-            .then(|| crate::strict::visible(&self.parts.headers, &plan.inputs));
+            .then(|| crate::strict::visible(self.head.headers, &plan.inputs));
         let held = entry.filter(|_| forward.wants_stored());
         if forward.unconditional {
             let stored = held.as_ref().and_then(|entry| entry.response());
             let stored = stored.filter(|_| forward.validates);
-            let client = headers.as_ref().unwrap_or(&self.parts.headers);
+            let client = headers.as_ref().unwrap_or(self.head.headers);
             headers = Some(asking(client, stored));
         }
         let tags = if plan.tags.is_empty() {
@@ -244,7 +260,7 @@ impl Visit<'_> {
             identity,
             held,
             tags,
-            snapshot: Snapshot::of(self.parts, self.uri),
+            snapshot: Snapshot::of(&self.head),
             refreshing: None,
             in_background: false,
             permit: None,
@@ -276,7 +292,7 @@ impl Visit<'_> {
     }
 
     fn parameters(&self) -> Parameters {
-        self.route.template.parameters(self.uri.path())
+        self.route.template.parameters(self.head.uri.path())
     }
 
     /// The route's tags, filled in every spelling of the path's parameters.
@@ -300,7 +316,7 @@ fn asking(client: &HeaderMap, stored: Option<&fast_cache_core::stored::Stored<Ke
         }
     }
     if let Some(stored) = stored {
-        let lines: Vec<_> = crate::kept::lines(stored.representation.headers()).collect();
+        let lines: Vec<_> = crate::kept::kept_as_lines(stored.representation.lines()).collect();
         for line in Validators::of(stored, &lines).lines() {
             let name = HeaderName::from_bytes(line.name);
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(line.value)) {

@@ -15,11 +15,11 @@ pub(crate) use rules::{Rule, RuleBook};
 
 use crate::cache::Shared;
 use crate::drops::Pending;
-use crate::request::Asked;
+use crate::request::{Asked, Head};
 use crate::route::Route;
 use fast_cache_core::rules::invalidation::Target;
-use http::request::Parts;
-use http::{Method, Uri};
+use http::Method;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
@@ -52,49 +52,30 @@ impl fmt::Debug for LazyGuide {
 
 /// What is to be done with a request.
 #[derive(Default)]
-pub(crate) struct Guided {
+pub(crate) struct Guided<'a> {
     /// Its route, if that is cached.
-    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) route: Option<Cow<'a, Arc<Route>>>,
     /// Only a stored answer will do: the route does not know the method.
     pub(crate) only_stored: bool,
     /// What it drops.
-    pub(crate) pending: Pending,
+    pub(crate) pending: Option<Box<Pending>>,
 }
 
 impl Guide {
-    /// What is to be done with a request. `uri` is its URI as the client wrote it.
-    pub(crate) fn find(&self, shared: &Shared, parts: &Parts, uri: &Uri) -> Guided {
+    /// What is to be done with a request.
+    pub(crate) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
         let mut guided = match self {
-            Self::Store(guide) => guide.find(shared, parts),
-            Self::Drop(guide) => guide.find(shared, parts, uri),
-            Self::Rules(rules) => rules.find(shared, parts, uri),
+            Self::Store(guide) => guide.find(shared, head),
+            Self::Drop(guide) => guide.find(shared, head),
+            Self::Rules(rules) => rules.find(shared, head),
         };
-        if shared.has_http.load(Ordering::Relaxed) && may_invalidate(&parts.method) {
-            let asked = Asked::of(parts, uri);
+        if shared.has_http.load(Ordering::Relaxed) && may_invalidate(head.method) {
+            let asked = Asked::of(head);
             let target = Target::of(&asked.request(), asked.host());
-            guided.pending.invalidate(parts.method.clone(), target);
+            let pending = guided.pending.get_or_insert_default();
+            pending.invalidate(head.method.clone(), target);
         }
         guided
-    }
-}
-
-/// The URI of a request as the client wrote it: routers may have cut off a prefix since.
-pub(crate) fn original_uri(parts: &Parts) -> &Uri {
-    #[cfg(feature = "axum")]
-    if let Some(uri) = crate::axum::original_uri(parts) {
-        return uri;
-    }
-    &parts.uri
-}
-
-/// The template of the request's route, where the framework tells.
-pub(crate) fn told_template(parts: &Parts) -> Option<&str> {
-    #[cfg(feature = "axum")]
-    return crate::axum::template(parts);
-    #[cfg(not(feature = "axum"))]
-    {
-        let _ = parts;
-        None
     }
 }
 

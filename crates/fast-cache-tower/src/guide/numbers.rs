@@ -3,14 +3,17 @@
 use crate::request::decoded;
 use crate::route::as_starlette_writes;
 use fast_cache_core::route::{Resolution, Table, TableBuilder};
+use foldhash::fast::RandomState;
 use http::Method;
 use std::collections::HashMap;
 
 /// Templates with their methods, numbered in order.
 pub(super) struct Numbers {
     table: Table,
-    by_template: HashMap<Box<str>, Vec<usize>>,
+    by_template: HashMap<Box<str>, Vec<usize>, RandomState>,
     rows: Vec<Row>,
+    /// Some template covers whatever follows.
+    has_open: bool,
 }
 
 struct Row {
@@ -22,7 +25,7 @@ struct Row {
 /// Templates on their way to being numbered.
 pub(super) struct NumbersBuilder {
     table: TableBuilder,
-    by_template: HashMap<Box<str>, Vec<usize>>,
+    by_template: HashMap<Box<str>, Vec<usize>, RandomState>,
     rows: Vec<Row>,
 }
 
@@ -30,7 +33,7 @@ impl NumbersBuilder {
     pub(super) fn new() -> Self {
         Self {
             table: TableBuilder::new(),
-            by_template: HashMap::new(),
+            by_template: HashMap::default(),
             rows: Vec::new(),
         }
     }
@@ -59,6 +62,7 @@ impl NumbersBuilder {
         Numbers {
             table: self.table.build(),
             by_template: self.by_template,
+            has_open: self.rows.iter().any(|row| row.is_open),
             rows: self.rows,
         }
     }
@@ -70,6 +74,9 @@ impl Numbers {
     /// Where the framework has `told` which template it took, only that one will do, or one that covers whatever
     /// follows: a rule for `/users/{id}` has nothing to say of a route `/users/me`.
     pub(super) fn find(&self, method: &Method, path: &str, told: Option<&str>) -> Option<usize> {
+        if self.rows.is_empty() {
+            return None;
+        }
         let Some(template) = told else {
             return self.by_path(method.as_str(), path);
         };
@@ -79,6 +86,9 @@ impl Numbers {
             None => true,
         };
         let open = || {
+            if !self.has_open {
+                return None;
+            }
             let number = self.by_path(method.as_str(), path);
             number.filter(|number| self.rows[*number].is_open)
         };

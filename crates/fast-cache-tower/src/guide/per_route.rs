@@ -1,21 +1,23 @@
 //! A layer around one route, or around several whose templates the framework tells.
 
-use super::{Guided, told_template};
+use super::Guided;
 use crate::cache::Shared;
 use crate::drops::{DropRule, Pending};
 use crate::policy::Policy;
+use crate::request::Head;
 use crate::route::{PathTemplate, Route};
-use http::Uri;
-use http::request::Parts;
 use parking_lot::RwLock;
+use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// What is made once for each template.
 struct ByTemplate<T> {
     /// For the template that was given, or none.
     own: Arc<T>,
     is_given: bool,
+    /// For the template that was told first: mostly there is no other.
+    first: OnceLock<(Box<str>, Arc<T>)>,
     told: RwLock<HashMap<Box<str>, Arc<T>>>,
 }
 
@@ -24,22 +26,26 @@ impl<T> ByTemplate<T> {
         Self {
             own: Arc::new(own),
             is_given,
+            first: OnceLock::new(),
             told: RwLock::new(HashMap::new()),
         }
     }
 
-    fn get(&self, parts: &Parts, make: impl FnOnce(&str) -> T) -> Arc<T> {
-        let Some(template) = told_template(parts).filter(|_| !self.is_given) else {
-            return Arc::clone(&self.own);
+    fn get(&self, head: &Head<'_>, make: impl Fn(&str) -> T) -> Cow<'_, Arc<T>> {
+        let Some(template) = head.told_template().filter(|_| !self.is_given) else {
+            return Cow::Borrowed(&self.own);
         };
+        let make = |template: &str| Arc::new(make(template));
+        let (first, one) = self.first.get_or_init(|| (template.into(), make(template)));
+        if **first == *template {
+            return Cow::Borrowed(one);
+        }
         if let Some(known) = self.told.read().get(template) {
-            return Arc::clone(known);
+            return Cow::Owned(Arc::clone(known));
         }
         let mut all = self.told.write();
-        let one = all
-            .entry(template.into())
-            .or_insert_with(|| Arc::new(make(template)));
-        Arc::clone(one)
+        let one = all.entry(template.into()).or_insert_with(|| make(template));
+        Cow::Owned(Arc::clone(one))
     }
 }
 
@@ -58,10 +64,10 @@ impl RouteGuide {
         }
     }
 
-    pub(super) fn find(&self, shared: &Shared, parts: &Parts) -> Guided {
+    pub(super) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
         let make = |template: &str| Route::new(shared, template, self.policy.clone());
         Guided {
-            route: Some(self.routes.get(parts, make)),
+            route: Some(self.routes.get(head, make)),
             ..Guided::default()
         }
     }
@@ -82,12 +88,13 @@ impl DropGuide {
         }
     }
 
-    pub(super) fn find(&self, shared: &Shared, parts: &Parts, uri: &Uri) -> Guided {
-        let template = self.templates.get(parts, PathTemplate::new);
-        let parameters = template.parameters(uri.path());
+    pub(super) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
+        let template = self.templates.get(head, PathTemplate::new);
+        let parameters = template.parameters(head.uri.path());
         let counters = shared.counters_of(&template.text);
+        let pending = Pending::of(&self.rules, &parameters, counters);
         Guided {
-            pending: Pending::of(&self.rules, &parameters, counters),
+            pending: Some(Box::new(pending)),
             ..Guided::default()
         }
     }

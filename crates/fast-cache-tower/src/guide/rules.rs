@@ -1,13 +1,14 @@
 //! Rules for a whole application.
 
+use super::Guided;
 use super::numbers::{Numbers, NumbersBuilder};
-use super::{Guided, told_template};
 use crate::cache::Shared;
 use crate::drops::{DropRule, Drops, Pending};
 use crate::policy::Policy;
+use crate::request::Head;
 use crate::route::{PathTemplate, Route};
-use http::request::Parts;
-use http::{Method, Uri};
+use http::Method;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// A rule as it was written.
@@ -80,30 +81,33 @@ impl RuleBook {
         }
     }
 
-    pub(super) fn find(&self, shared: &Shared, parts: &Parts, uri: &Uri) -> Guided {
-        let method = parts.method.as_str();
-        let told = told_template(parts);
-        let mut pending = Pending::default();
-        if let Some(number) = self.drops.find(&parts.method, uri.path(), told)
+    pub(super) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
+        let (method, path, told) = (head.method, head.uri.path(), head.told_template());
+        let mut pending = None;
+        if let Some(number) = self.drops.find(method, path, told)
             && let Some(one) = self.dropping.get(number)
         {
-            let parameters = one.template.parameters(uri.path());
+            let parameters = one.template.parameters(path);
             let counters = shared.counters_of(&one.template.text);
-            pending = Pending::of(&one.rules, &parameters, counters);
+            pending = Some(Box::new(Pending::of(&one.rules, &parameters, counters)));
         }
-        let mut number = self.stores.find(&parts.method, uri.path(), told);
+        let mut number = self.stores.find(method, path, told);
         let mut only_stored = false;
-        if number.is_none() && self.head_from_get && parts.method == Method::HEAD {
-            number = self.stores.find(&Method::GET, uri.path(), told);
+        if number.is_none() && self.head_from_get && *method == Method::HEAD {
+            number = self.stores.find(&Method::GET, path, told);
             only_stored = true;
         }
+        let rest = || {
+            let rest = self.rest.as_ref();
+            rest.filter(|route| route.plan.caches(method.as_str()))
+        };
         let route = match number {
-            Some(number) => self.routes.get(number).cloned().flatten(),
-            None => self.rest.clone().filter(|route| route.plan.caches(method)),
+            Some(number) => self.routes.get(number).and_then(Option::as_ref),
+            None => rest(),
         };
         Guided {
             only_stored: only_stored && route.is_some(),
-            route,
+            route: route.map(Cow::Borrowed),
             pending,
         }
     }

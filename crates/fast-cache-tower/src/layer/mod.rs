@@ -50,8 +50,8 @@ use tower_layer::Layer;
 #[must_use]
 pub struct StoreLayer {
     cache: Cache,
-    policy: Policy,
-    template: Box<str>,
+    policy: Arc<Policy>,
+    template: Arc<str>,
     guide: LazyGuide,
 }
 
@@ -59,8 +59,8 @@ impl StoreLayer {
     pub(crate) fn new(cache: Cache, policy: Policy) -> Self {
         Self {
             cache,
-            policy,
-            template: Box::default(),
+            policy: Arc::new(policy),
+            template: Arc::default(),
             guide: LazyGuide::default(),
         }
     }
@@ -79,7 +79,7 @@ impl<S> Layer<S> for StoreLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         let guide = self.guide.get(|| {
-            let (shared, policy) = (&self.cache.shared, self.policy.clone());
+            let (shared, policy) = (&self.cache.shared, (*self.policy).clone());
             Guide::Store(RouteGuide::new(shared, policy, &self.template))
         });
         CacheService::new(inner, self.cache.clone(), guide)
@@ -95,7 +95,7 @@ impl<S> Layer<S> for StoreLayer {
 pub struct CacheLayer {
     cache: Cache,
     rules: Arc<Vec<Rule>>,
-    rest: Option<Policy>,
+    rest: Option<Arc<Policy>>,
     head_from_get: bool,
     guide: LazyGuide,
 }
@@ -173,7 +173,7 @@ impl CacheLayer {
 
     /// What no rule names is cached as well; [`Policy::http`] is what this is for.
     pub fn everything_else(mut self, policy: Policy) -> Self {
-        self.rest = Some(policy);
+        self.rest = Some(Arc::new(policy));
         self.guide = LazyGuide::default();
         self
     }
@@ -197,7 +197,7 @@ impl<S> Layer<S> for CacheLayer {
 
     fn layer(&self, inner: S) -> Self::Service {
         let guide = self.guide.get(|| {
-            let (shared, rest) = (&self.cache.shared, self.rest.as_ref());
+            let (shared, rest) = (&self.cache.shared, self.rest.as_deref());
             Guide::Rules(RuleBook::new(shared, &self.rules, rest, self.head_from_get))
         });
         CacheService::new(inner, self.cache.clone(), guide)

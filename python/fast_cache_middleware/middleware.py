@@ -19,7 +19,7 @@ from .routes.resolve import ask_framework_with_parameters
 from .rules import CacheRule, DropRule
 from .storages.base import as_storage
 from .storages.memory import InMemoryStorage
-from .waiting import limit
+from .waiting import limit, settled
 
 logger: Final = logging.getLogger("fast_cache_middleware")
 
@@ -233,7 +233,7 @@ class _Host:
         try:
             await call
         finally:
-            sender.finish()
+            await settled(sender.finish())
 
     def ask(self, scope: Scope) -> tuple[int, dict[str, Any]] | None:
         """The number and path parameters of the route that the framework itself takes."""

@@ -17,6 +17,7 @@ from .exceptions import NotFoundStorageError, TTLExpiredStorageError
 from .refreshing import discard, nothing_to_receive, refresh
 from .routes import Analysis, RouteRecord
 from .storages.base import BaseStorage, Stored, request_without_credentials
+from .waiting import settled
 
 logger: Final = logging.getLogger("fast_cache_middleware")
 
@@ -64,15 +65,16 @@ class Responder:
             if bypass is None:
                 bypass = exchange.begin(custom)
             if bypass is None:
+                first = exchange.ask_first()
+                if first is not None:
+                    await first
                 await self._look_up(exchange)
                 answer = exchange.decide(send)
-                if answer is None and self._waits is not None:
-                    waiting = exchange.wait(self._waits)
-                    if waiting is not None:
-                        await waiting
-                        bypass = exchange.begin(custom)
-                        await self._look_up(exchange)
-                        answer = exchange.decide(send)
+                while answer is None and (waiting := exchange.wait(self._waits)) is not None:
+                    await waiting
+                    bypass = exchange.begin(custom)
+                    await self._look_up(exchange)
+                    answer = exchange.decide(send)
                 if answer is not None:
                     if exchange.refreshes:
                         refresh(self._ask(exchange, None, request, nothing_to_receive(), discard))
@@ -135,7 +137,7 @@ class Responder:
             try:
                 await self._app(scope, receive, sender)
             finally:
-                dropping.finish()
+                await settled(dropping.finish())
             return
         applying: list[Any] = []
         configs = self._records[route].drops
@@ -153,7 +155,7 @@ class Responder:
         try:
             await self._app(scope, receive, drop_first)
         finally:
-            dropping.finish()
+            await settled(dropping.finish())
             # What was kept in between is dead by its generation; this is for storages that outlive the process.
             if self._sets != sets_then or "invalidate_cache" in self._hooks:
                 await self._drop_in_storage(applying)

@@ -2,18 +2,54 @@
 
 import asyncio
 import logging
+import weakref
 from collections.abc import Awaitable
 from typing import Final
+
+from starlette.types import Message, Send
 
 from . import _core
 
 logger: Final = logging.getLogger("fast_cache_middleware")
 
 
+_bridges: Final["weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _core.Bridge | None]"] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def bridge_of(loop: asyncio.AbstractEventLoop) -> _core.Bridge | None:
+    """The way by which other threads end futures of this event loop; `None` where the loop watches no sockets."""
+    try:
+        return _bridges[loop]
+    except KeyError:
+        pass
+    bridge: _core.Bridge | None
+    try:
+        bridge = _core.Bridge()
+        loop.add_reader(bridge.fileno(), bridge.drain)
+    except (NotImplementedError, OSError):
+        bridge = None
+    _bridges[loop] = bridge
+    return bridge
+
+
 def wake(future: asyncio.Future[None]) -> None:
     """End the wait on a future, unless it has ended."""
     if not future.done():
         future.set_result(None)
+
+
+async def send_settled(settling: Awaitable[None], send: Send, message: Message) -> None:
+    """Send a message once drops hold for everybody."""
+    await settling
+    await send(message)
+
+
+async def settled(settling: Awaitable[None] | None) -> None:
+    """Wait for drops to hold for everybody, where they do not yet."""
+    if settling is not None:
+        await settling
 
 
 async def limit(call: Awaitable[None], sender: _core.RecordingSend, seconds: float) -> None:

@@ -214,9 +214,14 @@ impl Installed {
         {
             let finishing = sender.clone();
             let sender = sender.into_any();
-            let call = self.visit(&application, http, receive, &sender, Part::Board, || {
-                self.app.call1(py, (scope, receive, &sender))
-            })?;
+            let call = self.visit(
+                &application,
+                http,
+                receive,
+                &sender,
+                (Part::Board, &[]),
+                || self.app.call1(py, (scope, receive, &sender)),
+            )?;
             return self
                 .host
                 .call_method1(py, "finish_after", (call, finishing));
@@ -224,7 +229,9 @@ impl Installed {
         match self.recall(application_ref, http, send, now)? {
             Recalled::Answer(answer) => Ok(answer.unbind()),
             Recalled::Pass => pass(),
-            Recalled::Nothing => self.visit(&application, http, receive, send, Part::Board, pass),
+            Recalled::Nothing => {
+                self.visit(&application, http, receive, send, (Part::Board, &[]), pass)
+            }
         }
     }
 
@@ -235,7 +242,7 @@ impl Installed {
         http: &Bound<'py, PyDict>,
         receive: &Bound<'py, PyAny>,
         send: &Bound<'py, PyAny>,
-        part: Part,
+        (part, asked): (Part, &[u128]),
         pass: impl Fn() -> PyResult<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let (py, application_ref) = (http.py(), application.get());
@@ -262,6 +269,7 @@ impl Installed {
             target: &target,
             send,
             root_path,
+            asked,
         };
         if taken
             .route
@@ -283,9 +291,10 @@ impl Installed {
             Step::Forward(sender, scope, watched) => {
                 visit.forward(&scope, receive, sender, watched)
             }
-            Step::Follow(ticket) => {
+            Step::Wait(awaited, digest) => {
                 let installed = Arc::clone(self);
-                let follower = Follower::new(installed, ticket, http, receive, send);
+                let asked = asked.iter().copied().chain(digest).collect();
+                let follower = Follower::new(installed, awaited, asked, http, receive, send);
                 Ok(Py::new(py, follower)?.into_any())
             }
             Step::Pass => pass(),
@@ -299,10 +308,11 @@ impl Installed {
         receive: &Bound<'_, PyAny>,
         send: &Bound<'_, PyAny>,
         part: Part,
+        asked: &[u128],
     ) -> PyResult<Py<PyAny>> {
         let py = http.py();
         let application = self.application(py, http)?;
-        self.visit(&application, http, receive, send, part, || {
+        self.visit(&application, http, receive, send, (part, asked), || {
             self.app.call1(py, (http, receive, send))
         })
     }

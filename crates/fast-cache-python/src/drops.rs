@@ -1,6 +1,7 @@
 //! What a writing route drops, and the `send` that does it.
 
 use crate::names;
+use crate::settling::{Settling, send_settled, settling};
 use crate::store::MemoryStore;
 use fast_cache_core::policy::{Statuses, canonical_spellings};
 use fast_cache_core::purge::{Cover, HostPattern, Label, PathPattern, Purge};
@@ -287,16 +288,26 @@ impl DroppingSend {
             for purge in &applying {
                 let _walk = self.store.get().store.purge(purge);
             }
+            let dropped = !applying.is_empty();
             *self.done.lock() = applying;
+            if dropped {
+                return send_settled(&self.send, message, &self.store);
+            }
         }
         self.send.call1(py, (message,))
     }
 
-    /// Drops once more, as the application call has ended: a dependency may have committed only now.
-    fn finish(&self) {
-        for purge in std::mem::take(&mut *self.done.lock()) {
-            let _walk = self.store.get().store.purge(&purge);
+    /// Drops once more, as the application call has ended: a dependency may have committed only now. What is to be awaited
+    /// until that holds for everybody, if anything.
+    fn finish(&self, py: Python<'_>) -> PyResult<Option<Py<Settling>>> {
+        let done = std::mem::take(&mut *self.done.lock());
+        for purge in &done {
+            let _walk = self.store.get().store.purge(purge);
         }
+        if done.is_empty() {
+            return Ok(None);
+        }
+        settling(py, &self.store)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

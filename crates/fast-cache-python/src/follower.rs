@@ -1,16 +1,16 @@
-//! A request that waits for another one's answer.
+//! A request that waits for another one's answer, or for those who share the store.
 //!
 //! When the wait is over it is visited anew: by then the answer is in the store, or it goes on by itself.
 
 use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
 use crate::resolve::Installed;
 use crate::visit::Part;
-use crate::wait::{Step, Wait};
-use fast_cache_engine::flight::Ticket;
+use crate::wait::{Awaited, LIMIT, Step, Wait};
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The awaitable of a request that waits. Not frozen, as [`SendMessages`](crate::awaitable::SendMessages) is not.
@@ -26,6 +26,8 @@ struct Call {
     scope: Py<PyDict>,
     receive: Py<PyAny>,
     send: Py<PyAny>,
+    /// The digests of the keys that those who share the store were asked for.
+    asked: SmallVec<[u128; 2]>,
 }
 
 enum Stage {
@@ -38,22 +40,24 @@ enum Stage {
 impl Follower {
     pub(crate) fn new(
         installed: Arc<Installed>,
-        ticket: Ticket,
+        awaited: Awaited,
+        asked: SmallVec<[u128; 2]>,
         scope: &Bound<'_, PyDict>,
         receive: &Bound<'_, PyAny>,
         send: &Bound<'_, PyAny>,
     ) -> Self {
-        let limit = installed.follower_timeout.unwrap_or_default();
+        let limit = installed.follower_timeout.unwrap_or(LIMIT);
         let store = installed.store.clone_ref(scope.py());
         let call = Call {
             installed,
             scope: scope.clone().unbind(),
             receive: receive.clone().unbind(),
             send: send.clone().unbind(),
+            asked,
         };
         Self {
             call: Some(call),
-            stage: Stage::Waiting(Wait::new(ticket, store, limit)),
+            stage: Stage::Waiting(Wait::new(awaited, store, limit)),
         }
     }
 
@@ -89,7 +93,7 @@ impl Follower {
             call.receive.bind(py),
             call.send.bind(py),
         );
-        let answer = call.installed.visit_again(scope, receive, send, part)?;
+        let answer = (call.installed).visit_again(scope, receive, send, part, &call.asked)?;
         self.call = None;
         let inner = iterator_of(answer.bind(py))?;
         let step = resume(&inner, None);

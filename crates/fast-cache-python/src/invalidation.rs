@@ -5,6 +5,7 @@ use crate::lines::HeaderLines;
 use crate::names;
 use crate::resolve::Installed;
 use crate::scope::{Details, Target};
+use crate::settling::{Settling, send_settled, settling};
 use crate::snapshot::host_of;
 use crate::store::MemoryStore;
 use fast_cache_core::purge::{Cover, Purge};
@@ -90,15 +91,19 @@ impl InvalidatingSend {
         if let Some(purge) = self.read(message) {
             let _walk = self.store.get().store.purge(&purge);
             *self.done.lock() = Some(purge);
+            return send_settled(&self.send, message, &self.store);
         }
         self.send.call1(py, (message,))
     }
 
-    /// Drops once more, as the application call has ended: a dependency may have committed only now.
-    fn finish(&self) {
-        if let Some(purge) = self.done.lock().take() {
-            let _walk = self.store.get().store.purge(&purge);
-        }
+    /// Drops once more, as the application call has ended: a dependency may have committed only now. What is to be awaited
+    /// until that holds for everybody, if anything.
+    fn finish(&self, py: Python<'_>) -> PyResult<Option<Py<Settling>>> {
+        let Some(purge) = self.done.lock().take() else {
+            return Ok(None);
+        };
+        let _walk = self.store.get().store.purge(&purge);
+        settling(py, &self.store)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -6,6 +6,7 @@
 //! | `recall`, `recent`, `glance` | requests like recent ones, answered after a glance |
 //! | `resolve` | which route takes a request |
 //! | `visit` | one request for a route with a configuration |
+//! | `joining` | what it does about others for the same key |
 //! | `scope`, `lines` | scopes and header lists, read in place |
 //! | `application`, `specs`, `drops` | the analysed application, as Python hands it over |
 //! | `overrides` | whether the dependencies are still those that were analysed |
@@ -20,6 +21,7 @@
 //! | `explain` | what would be done with a request |
 //! | `exchange/` | the same exchange, driven by Python where hooks have a say |
 //! | `store/` | the stores and the clock as Python objects |
+//! | `wait`, `follower`, `settling`, `bridge` | waiting for other requests, and for those who share the store |
 //! | `names` | the names that scopes and messages are read by |
 #![allow(missing_docs, reason = "nothing of this crate can be named from Rust")]
 #![allow(
@@ -30,6 +32,7 @@
 mod answer;
 mod application;
 mod awaitable;
+mod bridge;
 mod call;
 mod client;
 mod drops;
@@ -39,6 +42,7 @@ mod follower;
 mod following;
 mod glance;
 mod invalidation;
+mod joining;
 mod layout;
 mod lines;
 mod metadata;
@@ -53,6 +57,7 @@ mod representation;
 mod resolve;
 mod scope;
 mod sending;
+mod settling;
 mod snapshot;
 mod specs;
 mod stale;
@@ -72,6 +77,8 @@ mod _core {
     #[pymodule_export]
     use crate::awaitable::SendMessages;
     #[pymodule_export]
+    use crate::bridge::Bridge;
+    #[pymodule_export]
     use crate::call::Middleware;
     #[pymodule_export]
     use crate::drops::DroppingSend;
@@ -81,6 +88,8 @@ mod _core {
     use crate::invalidation::InvalidatingSend;
     #[pymodule_export]
     use crate::recorder::RecordingSend;
+    #[pymodule_export]
+    use crate::settling::Settling;
     #[pymodule_export]
     use crate::store::{MemoryStore, SystemClock};
 }

@@ -6,21 +6,24 @@ use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
 use crate::following::Following;
+use crate::joining::Joined;
 use crate::lines::{HeaderLines, MatteringLines};
 use crate::names;
 use crate::parameters::Parameters;
 use crate::recall::parts_of;
 use crate::recorder::{Errand, Recorder, RecordingSend};
+use crate::representation::Representation;
 use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
 use crate::sending::send_both;
-use fast_cache_core::exchange::{Decision, Forward, Outcome, begin, matters};
-use fast_cache_core::key::{Key, KeyRef, build_key};
+use crate::wait::Awaited;
+use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
+use fast_cache_core::key::{KeyRef, build_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
-use fast_cache_engine::find::{find_selecting, variant};
-use fast_cache_engine::flight::{Boarding, Permit, Ticket};
-use fast_cache_store::LocalStore;
+use fast_cache_engine::find::find_selecting;
+use fast_cache_engine::flight::{Landing, Permit};
+use fast_cache_store::{Found, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::cell::RefCell;
@@ -37,8 +40,8 @@ pub(crate) enum Step<'py> {
     Answer(Py<PyAny>),
     /// Call the application with this `send` and scope; watch its `receive` where that says so.
     Forward(Bound<'py, PyAny>, Bound<'py, PyDict>, bool),
-    /// Wait for another request's answer.
-    Follow(Ticket),
+    /// Wait for another request's answer, or for the word of those who share the store; they were asked for this key.
+    Wait(Awaited, Option<u128>),
     /// Call the application as it was called.
     Pass,
 }
@@ -66,6 +69,8 @@ pub(crate) struct Visit<'v, 'a, 'py> {
     pub(crate) target: &'v Target<'py>,
     pub(crate) send: &'v Bound<'py, PyAny>,
     pub(crate) root_path: &'v str,
+    /// The digests of the keys that those who share the store were asked for.
+    pub(crate) asked: &'v [u128],
 }
 
 impl<'py> Visit<'_, '_, 'py> {
@@ -106,21 +111,17 @@ impl<'py> Visit<'_, '_, 'py> {
                 noted.host,
                 &mut primary,
             );
-            let mut absent = Reason::Absent;
-            let mut found = None;
-            if lookup.wants_stored() {
-                let finding = find_selecting(&store.store, key, |primary, names| {
-                    let all = HeaderLines::from_any(&headers);
-                    let lines = all.as_ref().map(HeaderLines::lines).unwrap_or_default();
-                    cached
-                        .selecting(&lines)
-                        .candidates(primary, names, &store.secret)
-                });
-                (found, absent) = (finding.found, finding.absent);
-                if found.is_none() && cached.policy.is_http() {
-                    found = self.find_by_search(cached, &headers);
-                }
+            let elsewhere = store.store.elsewhere();
+            let elsewhere =
+                elsewhere.filter(|_| lookup.wants_stored() && !self.taken.head_from_get);
+            if let Some(wait) = elsewhere.and_then(|elsewhere| self.ask_first(elsewhere, key)) {
+                return Ok(wait);
             }
+            let (found, absent) = if lookup.wants_stored() {
+                self.look_up(cached, &headers, key)
+            } else {
+                (None, Reason::Absent)
+            };
             let stored = found
                 .as_ref()
                 .and_then(|found| Some((found.entry.response()?, found.soft)));
@@ -130,6 +131,10 @@ impl<'py> Visit<'_, '_, 'py> {
                         return bypass(Reason::StoreFailed);
                     };
                     self.note_route()?;
+                    if let Part::Lead(permit) = part {
+                        // Somebody who shares the store had the answer.
+                        permit.land(Landing::Stored, store.now());
+                    }
                     if !serve.is_plain() {
                         let answer = self.lay_out(stored, &serve, &lines)?;
                         if let (Some(forward), Some(found)) = (serve.refresh, &found) {
@@ -141,7 +146,9 @@ impl<'py> Visit<'_, '_, 'py> {
                     }
                     let (start, body) = messages(py, &self.installed.status_lines, stored, serve)?;
                     self.taken.route.counters.outcome(Outcome::Hit);
-                    if found.is_some_and(|found| found.entry.key() == key.bytes) {
+                    // Where others must be asked before each lookup, a glance would not ask them.
+                    let is_near = self.asked.is_empty();
+                    if is_near && found.is_some_and(|found| found.entry.key() == key.bytes) {
                         self.remember(cached, &request, key);
                     }
                     send_both(self.send, &start, &body).map(|answer| Step::Answer(answer.unbind()))
@@ -154,44 +161,39 @@ impl<'py> Visit<'_, '_, 'py> {
                     {
                         return Ok(Step::Answer(answer));
                     }
-                    let varies = absent == Reason::VaryMismatch && matches!(part, Part::Board);
-                    let variant = varies
-                        .then(|| self.variant(cached, &headers, key))
-                        .flatten();
-                    let shared = variant.as_ref().map_or(key, Key::borrow);
-                    let permit = match self.board(part, &forward, shared) {
-                        Boarding::Lead(permit) => Some(permit),
-                        Boarding::Follow(ticket) => return Ok(Step::Follow(ticket)),
-                        Boarding::Alone => None,
-                    };
                     let (key, entry) = (key.to_owned(), found.map(|found| found.entry));
                     drop(primary);
-                    self.ask(cached, &headers, forward, (key, entry), permit)
+                    match self.join(cached, &headers, &forward, (key.borrow(), absent), part) {
+                        Joined::Asks(permit) => {
+                            self.ask(cached, &headers, forward, (key, entry), permit)
+                        }
+                        Joined::Waits(awaited, digest) => Ok(Step::Wait(awaited, digest)),
+                    }
                 }
             }
         })
     }
 
-    /// The key of the variant that the request selects, where answers under `key` are known to vary: who selects another
-    /// one does not wait for it.
-    #[cold]
-    fn variant(&self, cached: &Cached, headers: &Bound<'_, PyAny>, key: KeyRef<'_>) -> Option<Key> {
+    /// What the store holds for a key, or why it holds nothing.
+    #[inline]
+    fn look_up(
+        &self,
+        cached: &Cached,
+        headers: &Bound<'py, PyAny>,
+        key: KeyRef<'_>,
+    ) -> (Option<Found<Representation>>, Reason) {
         let store = self.installed.store.get();
-        let all = HeaderLines::from_any(headers)?;
-        let lines = all.lines();
-        variant(&store.store, key, &store.secret, cached.selecting(&lines))
-    }
-
-    /// What the request does about others that are under way for the same key.
-    fn board(&self, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
-        match part {
-            Part::Lead(permit) => Boarding::Lead(permit),
-            Part::Board if self.installed.follower_timeout.is_some() && forward.may_be_shared() => {
-                let store = self.installed.store.get();
-                store.flights.board(key, store.store.birth(), store.now())
-            }
-            Part::Board | Part::Alone | Part::StandIn => Boarding::Alone,
-        }
+        let finding = find_selecting(&store.store, key, |primary, names| {
+            let all = HeaderLines::from_any(headers);
+            let lines = all.as_ref().map(HeaderLines::lines).unwrap_or_default();
+            let selecting = cached.selecting(&lines);
+            selecting.candidates(primary, names, &store.secret)
+        });
+        let found = match finding.found {
+            None if cached.policy.is_http() => self.find_by_search(cached, headers),
+            found => found,
+        };
+        (found, finding.absent)
     }
 
     /// Remembers the key of a request, so that the next one like it costs less.

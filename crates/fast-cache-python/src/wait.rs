@@ -1,22 +1,82 @@
-//! Waiting for another request's answer: on a future of the running event loop, and for no longer than a limit.
+//! Waiting for another request's answer, for the others who share a store, or for drops to hold everywhere: on a future
+//! of the running event loop, and for no longer than a limit.
 
 use crate::awaitable::{iterator_of, resume};
+use crate::bridge::Bridge;
 use crate::store::MemoryStore;
 use crate::visit::Part;
-use fast_cache_engine::flight::{Landing, News, Ticket};
+use fast_cache_core::key::KeyRef;
+use fast_cache_engine::flight::{Landing, News, Permit, Ticket};
+use fast_cache_store::{Elsewhere, Inquired, Inquiry, Settling};
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use std::sync::Arc;
-use std::task::{Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Seconds for which a request waits for the word of others where none waits for another one's answer.
+pub(crate) const LIMIT: f64 = 10.0;
+
+/// The most keys for which a request asks those who share the store.
+const MOST_ASKED: usize = 4;
+
+/// Whether those who share the store need not be asked for a key any more, when they were asked for those with the
+/// digests `asked`.
+pub(crate) fn was_asked(
+    asked: &[u128],
+    key: KeyRef<'_>,
+    permit: Option<&Permit>,
+    elsewhere: &dyn Elsewhere,
+) -> bool {
+    let times = asked.iter().filter(|digest| **digest == key.digest);
+    // Whoever asks before each lookup asks once more to lead.
+    let first = elsewhere.asks_always() && asked.first() == Some(&key.digest);
+    asked.len() >= MOST_ASKED
+        || match permit {
+            Some(permit) => permit.has_lease_of(key.digest) || times.count() > usize::from(first),
+            None => times.count() > 0,
+        }
+}
 
 /// A request that waits, until it knows what part it has.
 pub(crate) struct Wait {
-    /// Taken when it is given up.
-    ticket: Option<Ticket>,
+    /// Taken when it is over.
+    awaited: Option<Awaited>,
     store: Py<MemoryStore>,
     /// Seconds, from the first step on.
     limit: f64,
+    /// The event loop's time at which the limit is reached.
+    deadline: Option<f64>,
     timed: Option<Timed>,
+}
+
+/// What is waited for.
+pub(crate) enum Awaited {
+    /// Another request of this process.
+    Ticket(Ticket),
+    /// The word of the others who share the store, on the key with this digest.
+    Inquiry(Alone<Inquiry>, u128, Then),
+    /// Drops that hold everywhere.
+    Settling(Alone<Settling>),
+}
+
+/// What one thread at a time has to do with. It is never locked: whoever has it mutably has it alone.
+pub(crate) struct Alone<T>(Mutex<T>);
+
+impl<T> Alone<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(Mutex::new(value))
+    }
+}
+
+/// What a request does once the others have been asked.
+pub(crate) enum Then {
+    /// It leads, for them too where it gets the lease.
+    Lead(Permit),
+    /// It goes on by itself.
+    Alone,
+    /// It begins: nothing was looked up yet.
+    Board,
 }
 
 /// What a step of waiting came to.
@@ -29,17 +89,19 @@ pub(crate) enum Step {
 
 /// A future, and the timer that ends it.
 struct Timed {
+    running: Py<PyAny>,
     future: Py<PyAny>,
     iterator: Py<PyAny>,
     timer: Py<PyAny>,
 }
 
 impl Wait {
-    pub(crate) fn new(ticket: Ticket, store: Py<MemoryStore>, limit: f64) -> Self {
+    pub(crate) fn new(awaited: Awaited, store: Py<MemoryStore>, limit: f64) -> Self {
         Self {
-            ticket: Some(ticket),
+            awaited: Some(awaited),
             store,
             limit,
+            deadline: None,
             timed: None,
         }
     }
@@ -50,31 +112,32 @@ impl Wait {
         py: Python<'_>,
         value: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Step> {
-        if self.timed.is_none() {
-            match self.begin(py) {
-                Ok(Some(news)) => return Ok(Step::Over(part(news))),
-                Ok(None) => {}
-                // Another kind of event loop, or none: nobody can be waited for.
-                Err(_) => return Ok(Step::Over(Part::Alone)),
+        let mut value = value;
+        loop {
+            if self.timed.is_none() {
+                match self.begin(py) {
+                    Ok(Some(part)) => return Ok(Step::Over(part)),
+                    Ok(None) => {}
+                    // Another kind of event loop, or none: nobody can be waited for.
+                    Err(_) => return Ok(Step::Over(self.give_up())),
+                }
+            }
+            if let Some(timed) = &self.timed
+                && let Some(yielded) = resume(timed.iterator.bind(py), value.take())?
+            {
+                return Ok(Step::Yield(yielded));
+            }
+            let in_time = self.is_in_time(py);
+            self.end(py);
+            self.timed = None;
+            if let Poll::Ready(part) = self.poll(Waker::noop()) {
+                return Ok(Step::Over(part));
+            }
+            if !in_time {
+                // It has waited for long enough.
+                return Ok(Step::Over(self.give_up()));
             }
         }
-        if let Some(timed) = &self.timed
-            && let Some(yielded) = resume(timed.iterator.bind(py), value)?
-        {
-            return Ok(Step::Yield(yielded));
-        }
-        self.end(py);
-        let Some(ticket) = self.ticket.take() else {
-            return Ok(Step::Over(Part::Alone));
-        };
-        Ok(Step::Over(match ticket.poll(Waker::noop()) {
-            Poll::Ready(news) => part(news),
-            // It has waited for long enough.
-            Poll::Pending => {
-                ticket.give_up(self.store.get().now());
-                Part::Alone
-            }
-        }))
     }
 
     /// Ends the timer.
@@ -86,25 +149,40 @@ impl Wait {
     }
 
     /// Makes the future and looks whether there is news already.
-    fn begin(&mut self, py: Python<'_>) -> PyResult<Option<News>> {
+    fn begin(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
+        // Nearly always there is news from a store at once, or from nobody for a while.
+        if matches!(self.awaited, Some(Awaited::Inquiry(..)))
+            && let Poll::Ready(part) = self.poll(Waker::noop())
+        {
+            return Ok(Some(part));
+        }
         let running = py.import("asyncio")?.call_method0("get_running_loop")?;
         let future = running.call_method0("create_future")?;
-        let wake = py
-            .import("fast_cache_middleware.waiting")?
-            .getattr("wake")?;
-        let waker = Arc::new(FutureWaker {
-            running: running.clone().unbind(),
-            future: future.clone().unbind(),
-            wake: wake.clone().unbind(),
-        });
-        let Some(ticket) = &self.ticket else {
-            return Ok(Some(News::Landed(Landing::Failed)));
+        let waiting = py.import("fast_cache_middleware.waiting")?;
+        let wake = waiting.getattr("wake")?;
+        let waker = match self.awaited {
+            Some(Awaited::Ticket(_)) => None,
+            _ => waiting.call_method1("bridge_of", (&running,))?.extract()?,
         };
-        if let Poll::Ready(news) = ticket.poll(&Waker::from(waker)) {
-            return Ok(Some(news));
+        let waker = match waker {
+            Some(bridge) => {
+                let bridge: Bound<'_, Bridge> = bridge;
+                Waker::from(bridge.get().waker(future.clone().unbind()))
+            }
+            None => Waker::from(Arc::new(FutureWaker {
+                running: running.clone().unbind(),
+                future: future.clone().unbind(),
+                wake: wake.clone().unbind(),
+            })),
+        };
+        if let Poll::Ready(part) = self.poll(&waker) {
+            return Ok(Some(part));
         }
-        let timer = running.call_method1("call_later", (self.limit, &wake, &future))?;
+        let now: f64 = running.call_method0("time")?.extract()?;
+        let deadline = *self.deadline.get_or_insert(now + self.limit);
+        let timer = running.call_method1("call_at", (deadline, &wake, &future))?;
         self.timed = Some(Timed {
+            running: running.unbind(),
             iterator: iterator_of(&future)?.unbind(),
             future: future.unbind(),
             timer: timer.unbind(),
@@ -112,9 +190,52 @@ impl Wait {
         Ok(None)
     }
 
+    /// Whether the limit is not reached yet.
+    fn is_in_time(&self, py: Python<'_>) -> bool {
+        let (Some(timed), Some(deadline)) = (&self.timed, self.deadline) else {
+            return false;
+        };
+        let now = timed.running.call_method0(py, "time");
+        now.and_then(|now| now.extract::<f64>(py))
+            .is_ok_and(|now| now < deadline)
+    }
+
+    fn poll(&mut self, waker: &Waker) -> Poll<Part> {
+        let mut context = Context::from_waker(waker);
+        let polled = match &mut self.awaited {
+            None => return Poll::Ready(Part::Alone),
+            Some(Awaited::Ticket(ticket)) => ticket.poll(waker).map(part),
+            Some(Awaited::Settling(settling)) => (settling.0.get_mut().as_mut())
+                .poll(&mut context)
+                .map(|()| Part::Alone),
+            Some(Awaited::Inquiry(inquiry, digest, then)) => inquiry
+                .0
+                .get_mut()
+                .as_mut()
+                .poll(&mut context)
+                .map(|inquired| after(std::mem::replace(then, Then::Alone), *digest, inquired)),
+        };
+        if polled.is_ready() {
+            self.awaited = None;
+        }
+        polled
+    }
+
+    fn give_up(&mut self) -> Part {
+        match self.awaited.take() {
+            Some(Awaited::Ticket(ticket)) => {
+                ticket.give_up(self.store.get().now());
+                Part::Alone
+            }
+            Some(Awaited::Inquiry(_, digest, then)) => after(then, digest, Inquired::Unknown),
+            Some(Awaited::Settling(_)) | None => Part::Alone,
+        }
+    }
+
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.store)?;
         if let Some(timed) = &self.timed {
+            visit.call(&timed.running)?;
             visit.call(&timed.future)?;
             visit.call(&timed.iterator)?;
             visit.call(&timed.timer)?;
@@ -129,6 +250,18 @@ fn part(news: News) -> Part {
         News::Lead(permit) => Part::Lead(permit),
         News::Landed(Landing::StoodIn) => Part::StandIn,
         News::Landed(_) => Part::Alone,
+    }
+}
+
+/// What one who has asked the others does.
+fn after(then: Then, digest: u128, inquired: Inquired) -> Part {
+    match (then, inquired) {
+        (Then::Lead(permit), Inquired::Absent(Some(lease))) => {
+            Part::Lead(permit.with_lease(digest, lease))
+        }
+        (Then::Lead(permit), _) => Part::Lead(permit),
+        (Then::Alone, _) => Part::Alone,
+        (Then::Board, _) => Part::Board,
     }
 }
 

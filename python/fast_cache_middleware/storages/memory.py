@@ -84,6 +84,9 @@ async def purge(
     store.purge(paths, tags or [], endpoints or [], soft)
     while not store.walk():
         await checkpoint()
+    settling = store.settled()
+    if settling is not None:
+        await settling
 
 
 def _positive(name: str, value: object, *, integer: bool = False) -> None:

@@ -356,6 +356,11 @@ impl Forward {
         looked_up_in_vain && !(self.only_shared || self.head || self.ranged)
     }
 
+    /// Whether a stored answer might have done, had there been one: the request did not skip the lookup.
+    pub fn looked_up(&self) -> bool {
+        self.reason != Reason::RequestNoCache
+    }
+
     /// Whether what was found is wanted again when the application has answered.
     pub fn wants_stored(&self) -> bool {
         self.has_stored

@@ -124,7 +124,8 @@ pub struct Permit {
     digest: u128,
     /// Taken when it lands.
     flight: Option<Arc<Flight>>,
-    lease: Option<Lease>,
+    /// With the digest of its key, which may be that of a variant.
+    lease: Option<(u128, Lease)>,
 }
 
 impl Permit {
@@ -137,16 +138,16 @@ impl Permit {
         }
     }
 
-    /// The same right, for those who wait in other processes too.
+    /// The same right, for those too who wait in other processes for the key with this digest.
     #[must_use]
-    pub fn with_lease(mut self, lease: Lease) -> Self {
-        self.lease = Some(lease);
+    pub fn with_lease(mut self, digest: u128, lease: Lease) -> Self {
+        self.lease = Some((digest, lease));
         self
     }
 
-    /// Whether it leads for other processes too.
-    pub fn has_lease(&self) -> bool {
-        self.lease.is_some()
+    /// Whether it leads for other processes too, which wait for the key with this digest.
+    pub fn has_lease_of(&self, digest: u128) -> bool {
+        matches!(&self.lease, Some((leased, _)) if *leased == digest)
     }
 
     /// Tells those who wait how it came out.
@@ -166,7 +167,7 @@ impl Permit {
         if landing == Landing::Failed {
             self.hand_on(flight, lease);
         } else {
-            if let Some(lease) = lease {
+            if let Some((_, lease)) = lease {
                 lease.end(lease_end(landing));
             }
             Flights::remove(&mut self.flights.under_way.lock(), self.digest, &flight);
@@ -175,7 +176,7 @@ impl Permit {
     }
 
     /// One of those who wait leads once more, if this has not been tried before.
-    fn hand_on(&self, flight: Arc<Flight>, lease: Option<Lease>) {
+    fn hand_on(&self, flight: Arc<Flight>, lease: Option<(u128, Lease)>) {
         let mut under_way = self.flights.under_way.lock();
         // Under the lock, so that nobody can join a flight that has just been given up.
         let successor = flight.successor();

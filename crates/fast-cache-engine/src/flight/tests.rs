@@ -213,8 +213,8 @@ fn a_lease_ends_as_its_permit_lands() {
         (Landing::Failed, LeaseEnd::Failed),
     ] {
         let (flights, ends) = (Arc::default(), Arc::default());
-        let permit = lead(&flights).with_lease(Lease::new(Noted(Arc::clone(&ends))));
-        assert!(permit.has_lease());
+        let permit = lead(&flights).with_lease(1, Lease::new(Noted(Arc::clone(&ends))));
+        assert!(permit.has_lease_of(1) && !permit.has_lease_of(2));
         permit.land(landing, NOW);
         assert_eq!(*ends.lock().expect("unharmed"), [end], "{landing:?}");
     }
@@ -223,12 +223,12 @@ fn a_lease_ends_as_its_permit_lands() {
 #[test]
 fn a_lease_goes_on_to_whoever_leads_next() {
     let (flights, ends) = (Arc::default(), Arc::<Mutex<Vec<_>>>::default());
-    let permit = lead(&flights).with_lease(Lease::new(Noted(Arc::clone(&ends))));
+    let permit = lead(&flights).with_lease(1, Lease::new(Noted(Arc::clone(&ends))));
     let follower = follow(&flights);
     drop(permit);
     assert!(ends.lock().expect("unharmed").is_empty(), "it goes on");
     let next = leads(&follower).expect("it leads now");
-    assert!(next.has_lease());
+    assert!(next.has_lease_of(1));
     drop(next);
     assert_eq!(*ends.lock().expect("unharmed"), [LeaseEnd::Failed]);
 }

@@ -11,6 +11,7 @@ use crate::visit::note_route;
 use fast_cache_core::exchange::{Decision, Forward, Outcome, Serve};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
+use fast_cache_engine::flight::Landing;
 use fast_cache_store::{Entry, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -45,6 +46,10 @@ impl Exchange {
                     || Ok(self.asked.path_params.bind(py).clone()),
                 )?;
                 route.counters.outcome(Came::Found.outcome(&serve));
+                if let Some(permit) = progress.permit.take() {
+                    // Somebody who shares the store had the answer.
+                    permit.land(Landing::Stored, now);
+                }
                 if let Some(forward) = serve.refresh {
                     progress.refreshing = progress
                         .key()

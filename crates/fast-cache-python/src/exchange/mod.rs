@@ -83,6 +83,10 @@ struct Progress {
     held: Option<Arc<Entry<Representation>>>,
     /// Others wait for the answer.
     permit: Option<Permit>,
+    /// It has joined the others of the same key.
+    boarded: bool,
+    /// The digests of the keys that those who share the store were asked for.
+    asked: Vec<u128>,
     /// What was served is stale, and is to be refreshed in the background.
     refreshing: Option<Refreshing>,
     /// What the application is to see, where that is not the request's own scope.
@@ -324,10 +328,15 @@ impl Exchange {
         Ok(messages.map(|(start, body)| SendMessages::new(send, Some(start), Some(body))))
     }
 
-    /// What waits for another exchange of the same key that has asked the application already, `limit` seconds at most;
-    /// after it, look up again. `None` where this one is to ask the application.
-    fn wait(slf: &Bound<'_, Self>, limit: f64) -> Option<ExchangeWait> {
+    /// What is to be awaited before the next lookup; `None` where this one is to ask the application. Without a `limit`,
+    /// in seconds, it waits for no other exchange.
+    fn wait(slf: &Bound<'_, Self>, limit: Option<f64>) -> Option<ExchangeWait> {
         waiting::board(slf, limit)
+    }
+
+    /// What is to be awaited before the first lookup, if anything.
+    fn ask_first(slf: &Bound<'_, Self>) -> Option<ExchangeWait> {
+        waiting::ask_first(slf)
     }
 
     /// The exchange is over, however it ended.

@@ -3,7 +3,7 @@
 use super::Exchange;
 use crate::awaitable::raised;
 use crate::visit::Part;
-use crate::wait::{Step, Wait};
+use crate::wait::{Alone, Awaited, LIMIT, Step, Then, Wait, was_asked};
 use fast_cache_engine::flight::Boarding;
 use fast_cache_store::LocalStore;
 use pyo3::exceptions::PyStopIteration;
@@ -42,31 +42,67 @@ impl ExchangeWait {
     }
 }
 
-/// Joins the exchanges for the same key: `None` for one that asks the application, for the others or for itself.
-pub(super) fn board(exchange: &Bound<'_, Exchange>, limit: f64) -> Option<ExchangeWait> {
-    let this = exchange.get();
+/// What is to be awaited before the next lookup: the exchange that asks the application for all of the same key, or the
+/// word of those who share the store. `None` for one that asks the application. Without a `limit`, in seconds, none waits
+/// for another one.
+pub(super) fn board(exchange: &Bound<'_, Exchange>, limit: Option<f64>) -> Option<ExchangeWait> {
+    let (py, this) = (exchange.py(), exchange.get());
     let mut progress = this.progress.lock();
-    let (forward, _) = progress.forward.as_ref()?;
-    if progress.permit.is_some() || !forward.may_be_shared() {
+    let (forward, _) = *progress.forward.as_ref()?;
+    let store = this.store.get();
+    let key = progress.key()?.clone();
+    let waits = |awaited| {
+        let store = this.store.clone_ref(py);
+        Some(ExchangeWait {
+            exchange: exchange.clone().unbind(),
+            wait: Some(Wait::new(awaited, store, limit.unwrap_or(LIMIT))),
+        })
+    };
+    if limit.is_some() && forward.may_be_shared() && !std::mem::replace(&mut progress.boarded, true)
+    {
+        let flights = &store.flights;
+        match flights.board(key.borrow(), store.store.birth(), store.now()) {
+            Boarding::Lead(permit) => progress.permit = Some(permit),
+            Boarding::Alone => {}
+            Boarding::Follow(ticket) => return waits(Awaited::Ticket(ticket)),
+        }
+    }
+    let elsewhere = store.store.elsewhere()?;
+    let permit = progress.permit.as_ref();
+    if !forward.looked_up() || was_asked(&progress.asked, key.borrow(), permit, elsewhere) {
         return None;
     }
-    let store = this.store.get();
-    let key = progress.key()?.borrow();
-    match store.flights.board(key, store.store.birth(), store.now()) {
-        Boarding::Lead(permit) => {
-            progress.permit = Some(permit);
-            None
-        }
-        Boarding::Alone => None,
-        Boarding::Follow(ticket) => Some(ExchangeWait {
-            exchange: exchange.clone().unbind(),
-            wait: Some(Wait::new(
-                ticket,
-                this.store.clone_ref(exchange.py()),
-                limit,
-            )),
-        }),
+    let digest = key.borrow().digest;
+    let inquiry = elsewhere.inquire(key, permit.is_some());
+    progress.asked.push(digest);
+    let then = progress.permit.take().map_or(Then::Alone, Then::Lead);
+    waits(Awaited::Inquiry(Alone::new(inquiry), digest, then))
+}
+
+/// What is to be awaited before the first lookup, where those who share the store are always asked.
+pub(super) fn ask_first(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> {
+    let this = exchange.get();
+    let elsewhere = this.store.get().store.elsewhere()?;
+    let mut progress = this.progress.lock();
+    if !elsewhere.asks_always() || !progress.asked.is_empty() {
+        return None;
     }
+    let key = progress.key()?.clone();
+    let digest = key.borrow().digest;
+    progress.asked.push(digest);
+    let awaited = Awaited::Inquiry(
+        Alone::new(elsewhere.inquire(key, false)),
+        digest,
+        Then::Board,
+    );
+    Some(ExchangeWait {
+        exchange: exchange.clone().unbind(),
+        wait: Some(Wait::new(
+            awaited,
+            this.store.clone_ref(exchange.py()),
+            LIMIT,
+        )),
+    })
 }
 
 #[pymethods]

@@ -15,6 +15,7 @@ pub(crate) use clock::SystemClock;
 
 use crate::drops::path_pattern;
 use crate::representation::{Representation, body_weight};
+use crate::settling::{Settling, settling};
 use fast_cache_core::key::inputs::Inputs;
 use fast_cache_core::key::{Identity, Secret, custom_key};
 use fast_cache_core::purge::{Cover, Label, Purge};
@@ -238,6 +239,11 @@ impl MemoryStore {
             self.walks.lock().push(walk);
         }
         self.walks.lock().is_empty()
+    }
+
+    /// What is to be awaited until the drops made so far hold for everybody, if anything.
+    fn settled(slf: &Bound<'_, Self>) -> PyResult<Option<Py<Settling>>> {
+        settling(slf.py(), &slf.clone().unbind())
     }
 
     /// The logical time now, for an answer that is about to be made.

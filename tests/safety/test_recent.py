@@ -335,6 +335,52 @@ def test_nobody_shares_messages_or_parameters() -> None:
     asyncio.run(run())
 
 
+MEDDLINGS: dict[str, Callable[[Any, Any], object]] = {
+    "nothing": lambda start, body: None,
+    "another_status": lambda start, body: start.update(status=500),
+    "an_equal_status": lambda start, body: start.update(status=200.0),
+    "one_more_entry": lambda start, body: start.update(trailers=True),
+    "one_entry_less": lambda start, body: start.pop("status"),
+    "another_order": lambda start, body: start.update(type=start.pop("type")),
+    "another_type": lambda start, body: start.update(type="http.response.debug"),
+    "other_headers": lambda start, body: start.update(headers=[]),
+    "one_more_line": lambda start, body: start["headers"].append((b"x", b"y")),
+    "one_line_less": lambda start, body: start["headers"].pop(),
+    "another_line": lambda start, body: start["headers"].__setitem__(0, (b"x", b"y")),
+    "lines_turned_round": lambda start, body: start["headers"].reverse(),
+    "another_body": lambda start, body: body.update(body=b"other"),
+    "more_to_come": lambda start, body: body.update(more_body=True),
+    "no_body": lambda start, body: body.pop("body"),
+    "another_kind_of_body": lambda start, body: body.update(type="http.response.pathsend"),
+}
+
+
+@pytest.mark.parametrize("meddling", MEDDLINGS)
+def test_messages_that_somebody_changed_and_let_go_are_not_sent_again(meddling: str) -> None:
+    async def run() -> None:
+        app = FastCacheMiddleware(declared(), clock=SystemClock(1_700_000_000.0))
+        await known(app)
+        expected = repr((await ask(app, plain()))[0])
+        for _ in range(OFTEN):
+            messages = (await ask(app, plain()))[0]
+            assert repr(messages) == expected
+            MEDDLINGS[meddling](*messages)
+            messages.clear()
+
+    asyncio.run(run())
+
+
+def test_messages_that_somebody_holds_are_not_sent_again() -> None:
+    async def run(part: Callable[[Any], object]) -> None:
+        app = FastCacheMiddleware(declared(), clock=SystemClock(1_700_000_000.0))
+        await known(app)
+        held = [part((await ask(app, plain()))[0]) for _ in range(OFTEN)]
+        assert len({id(one) for one in held}) == OFTEN
+
+    for part in (lambda messages: messages[0], lambda messages: messages[0]["headers"], lambda messages: messages[1]):
+        asyncio.run(run(part))
+
+
 def test_a_scope_filled_in_any_order_under_any_names_is_read() -> None:
     async def run() -> None:
         app = FastCacheMiddleware(declared())

@@ -1,39 +1,22 @@
 //! The messages of an answer from the cache.
 
 use crate::names;
+use crate::remembered::{Messages, RememberedAnswers};
 use crate::representation::Representation;
 use fast_cache_core::exchange::{Form, Outcome, Serve};
 use fast_cache_core::fields::cache_status::{self, CacheName, Forward};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
-use parking_lot::Mutex;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-
-/// Places in the memo of header lists.
-const PLACES: usize = 256;
 
 /// Makes the header lines that the cache adds.
 pub(crate) struct StatusLines {
     name: CacheName,
     /// `cache-status` of an answer that was stored, by the reason for which the application was asked.
     stored: [PyOnceLock<Py<PyTuple>>; Reason::ALL.len()],
-    /// The header lines of recent answers, by response: they change once a second.
-    memo: Box<[Mutex<Option<Remembered>>]>,
-}
-
-/// What goes out of a stored response at one age, to be copied: nobody else ever sees these.
-struct Remembered {
-    /// The lines and the body that are stored; they are kept alive, so that no other response's can be taken for them.
-    kept: (Py<PyTuple>, Py<PyBytes>),
-    age: u64,
-    ttl: i64,
-    /// All header lines.
-    lines: Py<PyList>,
-    /// The message with the body.
-    body: Py<PyDict>,
+    answers: RememberedAnswers,
 }
 
 impl StatusLines {
@@ -42,51 +25,15 @@ impl StatusLines {
         Self {
             name,
             stored: [const { PyOnceLock::new() }; Reason::ALL.len()],
-            memo: (0..PLACES).map(|_| Mutex::new(None)).collect(),
+            answers: RememberedAnswers::default(),
         }
     }
 
-    /// Copies of all header lines of an answer (those that are stored, and what is said of this answer) and of the message
-    /// with its body.
-    fn copies<'py>(
-        &self,
-        py: Python<'py>,
-        stored: &Representation,
-        serve: Serve,
-    ) -> PyResult<(Bound<'py, PyList>, Bound<'py, PyDict>)> {
-        let Serve { age, ttl, .. } = serve;
-        // Objects are aligned, so the low bits tell nothing.
-        let place = &self.memo[(stored.lines.as_ptr() as usize >> 4) % PLACES];
-        // Never waits: without the memo everything is made anew.
-        if let Some(place) = place.try_lock()
-            && let Some(known) = &*place
-            && known.kept.0.is(&stored.lines)
-            && known.kept.1.is(&stored.body)
-            && (known.age, known.ttl) == (age, ttl)
-        {
-            return Ok((copy_of(known.lines.bind(py))?, known.body.bind(py).copy()?));
-        }
-        let lines = self.make(stored.lines.bind(py), age, ttl)?;
-        let body = body_template(py)?.copy()?;
-        body.set_item(names::body(py), stored.body.bind(py))?;
-        let made = Remembered {
-            kept: (stored.lines.clone_ref(py), stored.body.clone_ref(py)),
-            age,
-            ttl,
-            lines: copy_of(&lines)?.unbind(),
-            body: body.copy()?.unbind(),
-        };
-        let before = place.try_lock().and_then(|mut place| place.replace(made));
-        drop(before);
-        Ok((lines, body))
-    }
-
-    #[cold]
-    fn make<'py>(
+    /// All header lines of an answer: those that are stored, and what is said of this answer.
+    fn lines_of<'py>(
         &self,
         kept: &Bound<'py, PyTuple>,
-        age: u64,
-        ttl: i64,
+        Serve { age, ttl, .. }: Serve,
     ) -> PyResult<Bound<'py, PyList>> {
         let py = kept.py();
         let mut status = Vec::with_capacity(40);
@@ -194,17 +141,6 @@ pub(crate) fn line<'py>(
     PyTuple::new(py, [PyBytes::new(py, name), PyBytes::new(py, value)])
 }
 
-/// A list with the same items.
-#[inline]
-fn copy_of<'py>(list: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
-    // SAFETY: the list is live, and the bounds are taken for what there is; the result is a new list, or null with an
-    // exception set.
-    unsafe {
-        let copy = ffi::PyList_GetSlice(list.as_ptr(), 0, ffi::Py_ssize_t::MAX);
-        Ok(Bound::from_owned_ptr_or_err(list.py(), copy)?.cast_into_unchecked())
-    }
-}
-
 /// The two messages of a fresh answer from the cache, whole or without its body, in fresh dictionaries with a fresh header list.
 pub(crate) fn messages<'py>(
     py: Python<'py>,
@@ -212,13 +148,33 @@ pub(crate) fn messages<'py>(
     stored: &Stored<Representation>,
     serve: Serve,
 ) -> PyResult<(Bound<'py, PyDict>, Bound<'py, PyDict>)> {
-    let (list, mut body) = status_lines.copies(py, &stored.representation, serve)?;
-    if serve.form != Form::Full {
-        body = body_template(py)?.copy()?;
+    let make = || make_messages(py, status_lines, stored, serve);
+    let (start, body) = status_lines.answers.messages(py, stored, serve, make)?;
+    if serve.form == Form::Full {
+        Ok((start, body))
+    } else {
+        Ok((start, body_template(py)?.copy()?))
     }
+}
+
+#[cold]
+fn make_messages(
+    py: Python<'_>,
+    status_lines: &StatusLines,
+    stored: &Stored<Representation>,
+    serve: Serve,
+) -> PyResult<Messages> {
+    let representation = &stored.representation;
+    let lines = status_lines.lines_of(representation.lines.bind(py), serve)?;
     let start = start_of(py, stored.status)?;
-    start.set_item(names::headers(py), list)?;
-    Ok((start, body))
+    start.set_item(names::headers(py), &lines)?;
+    let body = body_template(py)?.copy()?;
+    body.set_item(names::body(py), representation.body.bind(py))?;
+    Ok(Messages {
+        start: start.unbind(),
+        lines: lines.unbind(),
+        body: body.unbind(),
+    })
 }
 
 /// A fresh start message without headers; for 200, a copy of one that is made once.

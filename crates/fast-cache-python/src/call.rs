@@ -128,10 +128,10 @@ impl Middleware {
         let installed = self.installed()?;
         let pass = || installed.app.call(py, arguments, named);
         if named.is_none()
+            && arguments.len() == 3
             && let Ok(scope) = arguments.get_borrowed_item(0)
             && let Ok(receive) = arguments.get_borrowed_item(1)
             && let Ok(send) = arguments.get_borrowed_item(2)
-            && arguments.len() == 3
         {
             return installed.answer(&scope, &receive, &send, pass);
         }

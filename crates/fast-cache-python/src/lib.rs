@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `call` | the middleware: one call per request |
 //! | `recall`, `recent`, `glance` | requests like recent ones, answered after a glance |
+//! | `meanings` | what header names mean to a route |
 //! | `resolve` | which route takes a request |
 //! | `visit` | one request for a route with a configuration |
 //! | `joining` | what it does about others for the same key |
@@ -15,7 +16,7 @@
 //! | `recorder/` | between the application and the client on a miss |
 //! | `receive` | what the application learns that bars its answer from being kept |
 //! | `strict` | hiding what the key does not hold |
-//! | `answer`, `representation` | a stored response and the messages made from it |
+//! | `answer`, `remembered`, `representation` | a stored response and the messages made from it |
 //! | `sending`, `awaitable`, `following` | answers as coroutines, and awaitables without a Python frame |
 //! | `metadata` | what a custom storage keeps beside a response |
 //! | `explain` | what would be done with a request |
@@ -45,6 +46,7 @@ mod invalidation;
 mod joining;
 mod layout;
 mod lines;
+mod meanings;
 mod metadata;
 mod names;
 mod overrides;
@@ -53,6 +55,7 @@ mod recall;
 mod receive;
 mod recent;
 mod recorder;
+mod remembered;
 mod representation;
 mod resolve;
 mod scope;

@@ -5,6 +5,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyTuple};
 use smallvec::SmallVec;
+use std::marker::PhantomData;
 
 /// Header lines on the stack; more than this many go to the heap.
 pub(crate) type LineBuffer<'a> = SmallVec<[Line<'a>; 24]>;
@@ -132,17 +133,18 @@ impl<'py> MatteringLines<'py> {
     }
 }
 
-/// Those lines of a header list whose names matter, borrowed; `None` if it is no plain list of pairs of `bytes`.
+/// Looks at the lines of a header list, one after the other, for as long as `look` says so; `None` where it said no, and
+/// where this is no plain list of pairs whose names are `bytes`.
 ///
 /// # Safety
 ///
-/// `headers` must be live, and no Python code may run while what is returned is in use: anybody may change the list.
+/// `headers` must be live, and no Python code may run while it is looked at, or while what was read is in use: anybody
+/// may change the list.
 #[inline]
 pub(crate) unsafe fn glance_at_lines<'a>(
     headers: *mut ffi::PyObject,
-    matters: impl Fn(&[u8]) -> bool,
-) -> Option<SmallVec<[Line<'a>; 8]>> {
-    let mut lines = SmallVec::new();
+    mut look: impl FnMut(&'a [u8], ValueGlance<'a>) -> Option<()>,
+) -> Option<()> {
     // SAFETY: the caller's promise. Types and lengths are checked before anything is read.
     unsafe {
         if ffi::PyList_CheckExact(headers) == 0 {
@@ -157,17 +159,26 @@ pub(crate) unsafe fn glance_at_lines<'a>(
             if ffi::PyBytes_CheckExact(name) == 0 {
                 return None;
             }
-            let name = bytes_of(name);
-            if matters(name) {
-                let value = ffi::PyTuple_GetItem(pair, 1);
-                if ffi::PyBytes_CheckExact(value) == 0 {
-                    return None;
-                }
-                lines.push(Line::new(name, bytes_of(value)));
-            }
+            look(bytes_of(name), ValueGlance(pair, PhantomData))?;
         }
     }
-    Some(lines)
+    Some(())
+}
+
+/// The value of a line that is looked at.
+pub(crate) struct ValueGlance<'a>(*mut ffi::PyObject, PhantomData<&'a [u8]>);
+
+impl<'a> ValueGlance<'a> {
+    /// Reads it; `None` where it is not `bytes`.
+    #[inline]
+    pub(crate) fn read(&self) -> Option<&'a [u8]> {
+        // SAFETY: only `glance_at_lines` makes these, of tuples of two, and hands them to its caller, who has promised that they
+        // stay alive for as long as what was read is in use.
+        unsafe {
+            let value = ffi::PyTuple_GetItem(self.0, 1);
+            (ffi::PyBytes_CheckExact(value) != 0).then(|| bytes_of(value))
+        }
+    }
 }
 
 /// The bytes of a `bytes` object.

@@ -9,13 +9,14 @@
 use crate::answer::messages;
 use crate::application::Application;
 use crate::client::is_told;
-use crate::lines::glance_at_lines;
+use crate::lines::{ValueGlance, glance_at_lines};
+use crate::meanings::Meaning;
 use crate::recent::{Leads, Unread};
 use crate::representation::Representation;
 use crate::resolve::Installed;
 use crate::sending::send_both;
 use crate::visit::note_route;
-use fast_cache_core::exchange::{Decision, Outcome, Serve, begin, matters};
+use fast_cache_core::exchange::{Decision, Outcome, Serve, begin};
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::inputs::{Bearing, Inputs};
 use fast_cache_core::reason::Reason;
@@ -24,8 +25,10 @@ use fast_cache_core::rules::request::Noted;
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_store::{Found, LocalStore};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use smallvec::SmallVec;
 use std::sync::atomic::Ordering;
 
 /// What a glance came to.
@@ -109,23 +112,16 @@ impl Installed {
             return Glance::Nothing;
         }
         let tells = cached.raw || cached.strict;
-        // Held to the end, for what follows may run Python code.
+        // Held to the end, for what follows may run Python code. Should that come here again, it finds nothing.
         let _held = tells.then(|| target.owned(scope.py()));
-        if tells {
-            drop(recent);
-            if is_told(scope, cached) {
-                return Glance::Nothing;
-            }
-            let Some(again) = application.recent.tables() else {
-                return Glance::Nothing;
-            };
-            recent = again;
+        if tells && is_told(scope, cached) {
+            return Glance::Nothing;
         }
         // SAFETY: as above.
         let Some(rest) = (unsafe { self.layout.rest(scope) }) else {
             return Glance::Nothing;
         };
-        let Some(place) = recent.hit(way, rest.query) else {
+        let Some((place, meanings)) = recent.hit(way, rest.query) else {
             return Glance::Nothing;
         };
         let mut parts = place.parts();
@@ -136,16 +132,12 @@ impl Installed {
             return Glance::Nothing;
         }
         let headers = self.layout.headers(scope);
+        let meaning = |name: &_| meanings.of(index, &cached.inputs, name);
         // SAFETY: as above; the headers are borrowed from the scope.
-        let lines = headers.and_then(|headers| unsafe {
-            glance_at_lines(headers, |name| matters(&cached.inputs, name))
-        });
+        let lines = headers.and_then(|headers| unsafe { same_lines(headers, parts, meaning) });
         let Some(lines) = lines else {
             return Glance::Nothing;
         };
-        if !are_same(parts, &cached.inputs, &lines) {
-            return Glance::Nothing;
-        }
         let request = Request {
             method: Method::from_name(target.method),
             scheme: rest.scheme,
@@ -184,14 +176,34 @@ impl Installed {
     }
 }
 
-/// Whether the lines that bear on the key are the remaining parts.
+/// The header lines that bear on the lookup; `None` where those that bear on the key are not the remaining parts.
+///
+/// # Safety
+///
+/// As for [`glance_at_lines`].
 #[inline]
-fn are_same(mut parts: Unread<'_>, inputs: &Inputs, lines: &[Line<'_>]) -> bool {
-    lines.iter().all(|line| match inputs.bearing(line.name) {
-        Bearing::None => true,
-        Bearing::Clear => parts.is_next(line.name) && parts.is_next(line.value),
-        Bearing::Concealed => false,
-    }) && parts.is_done()
+unsafe fn same_lines<'a>(
+    headers: *mut ffi::PyObject,
+    mut parts: Unread<'_>,
+    mut meaning: impl FnMut(&[u8]) -> Meaning,
+) -> Option<SmallVec<[Line<'a>; 8]>> {
+    let mut lines = SmallVec::new();
+    let look = |name: &'a [u8], value: ValueGlance<'a>| {
+        let meaning = meaning(name);
+        if meaning.matters {
+            let value = value.read()?;
+            match meaning.bearing {
+                Bearing::None => {}
+                Bearing::Clear if parts.is_next(name) && parts.is_next(value) => {}
+                Bearing::Clear | Bearing::Concealed => return None,
+            }
+            lines.push(Line::new(name, value));
+        }
+        Some(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { glance_at_lines(headers, look) }?;
+    parts.is_done().then_some(lines)
 }
 
 /// All that the key of a request was made of beside its way, part by part; `None` where the memo must not hold it.

@@ -4,6 +4,7 @@
 //! of all the rest. Both are compared in full; the hash only says where to look. Nothing is kept that a key would
 //! conceal.
 
+use crate::meanings::Meanings;
 use fast_cache_core::key::Key;
 use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
@@ -20,11 +21,12 @@ const STAYING: u8 = 3;
 #[derive(Debug)]
 pub(crate) struct Recent(Mutex<Tables>);
 
-/// Both tables.
+/// Both tables, and what header names mean.
 #[derive(Debug)]
 pub(crate) struct Tables {
     ways: Box<[Option<Place<Way>>]>,
     hits: Box<[Option<Place<Hit>>]>,
+    meanings: Meanings,
     next_number: u64,
 }
 
@@ -68,6 +70,7 @@ impl Default for Recent {
         Self(Mutex::new(Tables {
             ways: (0..PLACES).map(|_| None).collect(),
             hits: (0..PLACES).map(|_| None).collect(),
+            meanings: Meanings::default(),
             next_number: 0,
         }))
     }
@@ -163,11 +166,15 @@ impl Tables {
         Some(place.value)
     }
 
-    /// What may be the hit of a request on this way with this query: its parts tell.
+    /// What may be the hit of a request on this way with this query: its parts tell. And what header names mean.
     #[inline]
-    pub(crate) fn hit(&mut self, way: Way, query: &[u8]) -> Option<&mut Place<Hit>> {
+    pub(crate) fn hit(
+        &mut self,
+        way: Way,
+        query: &[u8],
+    ) -> Option<(&mut Place<Hit>, &mut Meanings)> {
         let place = self.hits[place_of(way.hash ^ hash(query))].as_mut()?;
-        (place.value.way == way.number).then_some(place)
+        (place.value.way == way.number).then_some((place, &mut self.meanings))
     }
 }
 

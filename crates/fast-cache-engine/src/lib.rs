@@ -13,3 +13,4 @@ pub mod observe;
 pub mod refreshes;
 pub mod said;
 mod sync;
+pub mod waiting;

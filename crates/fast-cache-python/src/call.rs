@@ -10,8 +10,9 @@ use crate::recall::Recalled;
 use crate::resolve::Installed;
 use crate::scope::Target;
 use crate::store::MemoryStore;
-use crate::visit::{Part, Step, Visit};
+use crate::visit::{Step, Visit};
 use fast_cache_core::fields::cache_status::cache_name;
+use fast_cache_engine::waiting::Part;
 use parking_lot::RwLock;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -291,9 +292,9 @@ impl Installed {
             Step::Forward(sender, scope, watched) => {
                 visit.forward(&scope, receive, sender, watched)
             }
-            Step::Wait(awaited, digest) => {
+            Step::Wait(awaited) => {
                 let installed = Arc::clone(self);
-                let asked = asked.iter().copied().chain(digest).collect();
+                let asked = asked.iter().copied().chain(awaited.asked()).collect();
                 let follower = Follower::new(installed, awaited, asked, http, receive, send);
                 Ok(Py::new(py, follower)?.into_any())
             }

@@ -4,8 +4,8 @@
 
 use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
 use crate::resolve::Installed;
-use crate::visit::Part;
-use crate::wait::{Awaited, LIMIT, Step, Wait};
+use crate::wait::{LIMIT, Step, Wait};
+use fast_cache_engine::waiting::{Awaited, Part};
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};

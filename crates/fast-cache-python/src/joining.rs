@@ -2,13 +2,13 @@
 
 use crate::application::Cached;
 use crate::lines::HeaderLines;
-use crate::visit::{Part, Step, Visit};
-use crate::wait::{Alone, Awaited, Then, was_asked};
+use crate::visit::{Step, Visit};
 use fast_cache_core::exchange::Forward;
 use fast_cache_core::key::{Key, KeyRef};
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::find::variant;
 use fast_cache_engine::flight::{Boarding, Permit};
+use fast_cache_engine::waiting::{Awaited, Part, was_asked};
 use fast_cache_store::{Elsewhere, LocalStore};
 use pyo3::prelude::*;
 
@@ -16,8 +16,8 @@ use pyo3::prelude::*;
 pub(crate) enum Joined {
     /// It asks the application, and leads with a permit.
     Asks(Option<Permit>),
-    /// It waits for this; those who share the store were asked for the key with the digest.
-    Waits(Awaited, Option<u128>),
+    /// It waits for this.
+    Waits(Awaited),
 }
 
 impl<'py> Visit<'_, '_, 'py> {
@@ -39,12 +39,13 @@ impl<'py> Visit<'_, '_, 'py> {
         let shared = variant.as_ref().map_or(key, Key::borrow);
         let permit = match self.board(part, forward, shared) {
             Boarding::Lead(permit) => Some(permit),
-            Boarding::Follow(ticket) => return Joined::Waits(Awaited::Ticket(ticket), None),
+            Boarding::Follow(ticket) => return Joined::Waits(Awaited::Ticket(ticket)),
             Boarding::Alone => None,
         };
         match elsewhere {
             Some(elsewhere) if !was_asked(self.asked, shared, permit.as_ref(), elsewhere) => {
-                inquire(elsewhere, shared, permit)
+                let part = permit.map_or(Part::Alone, Part::Lead);
+                Joined::Waits(Awaited::inquire(elsewhere, shared.to_owned(), part))
             }
             _ => Joined::Asks(permit),
         }
@@ -60,9 +61,8 @@ impl<'py> Visit<'_, '_, 'py> {
         if !elsewhere.asks_always() || !self.asked.is_empty() {
             return None;
         }
-        let inquiry = Alone::new(elsewhere.inquire(key.to_owned(), false));
-        let awaited = Awaited::Inquiry(inquiry, key.digest, Then::Board);
-        Some(Step::Wait(awaited, Some(key.digest)))
+        let awaited = Awaited::inquire(elsewhere, key.to_owned(), Part::Board);
+        Some(Step::Wait(awaited))
     }
 
     /// The key of the variant that the request selects, where answers under `key` are known to vary: who selects another
@@ -86,12 +86,4 @@ impl<'py> Visit<'_, '_, 'py> {
             Part::Board | Part::Alone | Part::StandIn => Boarding::Alone,
         }
     }
-}
-
-/// Asks those who share the store for a key, and for the lease of it where there is a permit.
-fn inquire(elsewhere: &dyn Elsewhere, key: KeyRef<'_>, permit: Option<Permit>) -> Joined {
-    let inquiry = Alone::new(elsewhere.inquire(key.to_owned(), permit.is_some()));
-    let then = permit.map_or(Then::Alone, Then::Lead);
-    let awaited = Awaited::Inquiry(inquiry, key.digest, then);
-    Joined::Waits(awaited, Some(key.digest))
 }

@@ -2,7 +2,7 @@
 
 use crate::awaitable::raised;
 use crate::store::MemoryStore;
-use crate::wait::{Alone, Awaited, LIMIT, Step, Wait};
+use crate::wait::{Step, Wait};
 use fast_cache_store::{Elsewhere, LocalStore};
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
@@ -20,11 +20,7 @@ pub(crate) fn settling(py: Python<'_>, store: &Py<MemoryStore>) -> PyResult<Opti
     let Some(settling) = elsewhere.and_then(Elsewhere::settled) else {
         return Ok(None);
     };
-    let wait = Wait::new(
-        Awaited::Settling(Alone::new(settling)),
-        store.clone_ref(py),
-        LIMIT,
-    );
+    let wait = Wait::until(settling, store.clone_ref(py));
     Py::new(py, Settling { wait: Some(wait) }).map(Some)
 }
 

@@ -16,13 +16,13 @@ use crate::representation::Representation;
 use crate::resolve::{Installed, Taken};
 use crate::scope::{Rest, Target, headers_of};
 use crate::sending::send_both;
-use crate::wait::Awaited;
 use fast_cache_core::exchange::{Decision, Outcome, begin, matters};
 use fast_cache_core::key::{KeyRef, build_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
-use fast_cache_engine::flight::{Landing, Permit};
+use fast_cache_engine::flight::Landing;
+use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::{Found, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -40,23 +40,10 @@ pub(crate) enum Step<'py> {
     Answer(Py<PyAny>),
     /// Call the application with this `send` and scope; watch its `receive` where that says so.
     Forward(Bound<'py, PyAny>, Bound<'py, PyDict>, bool),
-    /// Wait for another request's answer, or for the word of those who share the store; they were asked for this key.
-    Wait(Awaited, Option<u128>),
+    /// Wait for another request's answer, or for the word of those who share the store.
+    Wait(Awaited),
     /// Call the application as it was called.
     Pass,
-}
-
-/// What a request does about others for the same key.
-#[derive(Debug)]
-pub(crate) enum Part {
-    /// It leads, or waits for the one that does.
-    Board,
-    /// It leads, since the one that did has failed.
-    Lead(Permit),
-    /// It goes on by itself.
-    Alone,
-    /// It takes the stale answer that stood in for the one that led.
-    StandIn,
 }
 
 /// One request for a route with a configuration.
@@ -167,7 +154,7 @@ impl<'py> Visit<'_, '_, 'py> {
                         Joined::Asks(permit) => {
                             self.ask(cached, &headers, forward, (key, entry), permit)
                         }
-                        Joined::Waits(awaited, digest) => Ok(Step::Wait(awaited, digest)),
+                        Joined::Waits(awaited) => Ok(Step::Wait(awaited)),
                     }
                 }
             }

@@ -4,10 +4,8 @@
 use crate::awaitable::{iterator_of, resume};
 use crate::bridge::Bridge;
 use crate::store::MemoryStore;
-use crate::visit::Part;
-use fast_cache_core::key::KeyRef;
-use fast_cache_engine::flight::{Landing, News, Permit, Ticket};
-use fast_cache_store::{Elsewhere, Inquired, Inquiry, Settling};
+use fast_cache_engine::waiting::{Awaited, Part};
+use fast_cache_store::Settling;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -17,31 +15,10 @@ use std::task::{Context, Poll, Wake, Waker};
 /// Seconds for which a request waits for the word of others where none waits for another one's answer.
 pub(crate) const LIMIT: f64 = 10.0;
 
-/// The most keys for which a request asks those who share the store.
-const MOST_ASKED: usize = 4;
-
-/// Whether those who share the store need not be asked for a key any more, when they were asked for those with the
-/// digests `asked`.
-pub(crate) fn was_asked(
-    asked: &[u128],
-    key: KeyRef<'_>,
-    permit: Option<&Permit>,
-    elsewhere: &dyn Elsewhere,
-) -> bool {
-    let times = asked.iter().filter(|digest| **digest == key.digest);
-    // Whoever asks before each lookup asks once more to lead.
-    let first = elsewhere.asks_always() && asked.first() == Some(&key.digest);
-    asked.len() >= MOST_ASKED
-        || match permit {
-            Some(permit) => permit.has_lease_of(key.digest) || times.count() > usize::from(first),
-            None => times.count() > 0,
-        }
-}
-
 /// A request that waits, until it knows what part it has.
 pub(crate) struct Wait {
     /// Taken when it is over.
-    awaited: Option<Awaited>,
+    subject: Option<Subject>,
     store: Py<MemoryStore>,
     /// Seconds, from the first step on.
     limit: f64,
@@ -51,32 +28,20 @@ pub(crate) struct Wait {
 }
 
 /// What is waited for.
-pub(crate) enum Awaited {
-    /// Another request of this process.
-    Ticket(Ticket),
-    /// The word of the others who share the store, on the key with this digest.
-    Inquiry(Alone<Inquiry>, u128, Then),
+enum Subject {
+    /// Before the next lookup.
+    Turn(Alone<Awaited>),
     /// Drops that hold everywhere.
     Settling(Alone<Settling>),
 }
 
 /// What one thread at a time has to do with. It is never locked: whoever has it mutably has it alone.
-pub(crate) struct Alone<T>(Mutex<T>);
+struct Alone<T>(Mutex<T>);
 
 impl<T> Alone<T> {
-    pub(crate) fn new(value: T) -> Self {
+    fn new(value: T) -> Self {
         Self(Mutex::new(value))
     }
-}
-
-/// What a request does once the others have been asked.
-pub(crate) enum Then {
-    /// It leads, for them too where it gets the lease.
-    Lead(Permit),
-    /// It goes on by itself.
-    Alone,
-    /// It begins: nothing was looked up yet.
-    Board,
 }
 
 /// What a step of waiting came to.
@@ -96,9 +61,19 @@ struct Timed {
 }
 
 impl Wait {
+    /// Waits before the next lookup.
     pub(crate) fn new(awaited: Awaited, store: Py<MemoryStore>, limit: f64) -> Self {
+        Self::on(Subject::Turn(Alone::new(awaited)), store, limit)
+    }
+
+    /// Waits for drops to hold everywhere.
+    pub(crate) fn until(settling: Settling, store: Py<MemoryStore>) -> Self {
+        Self::on(Subject::Settling(Alone::new(settling)), store, LIMIT)
+    }
+
+    fn on(subject: Subject, store: Py<MemoryStore>, limit: f64) -> Self {
         Self {
-            awaited: Some(awaited),
+            subject: Some(subject),
             store,
             limit,
             deadline: None,
@@ -151,18 +126,18 @@ impl Wait {
     /// Makes the future and looks whether there is news already.
     fn begin(&mut self, py: Python<'_>) -> PyResult<Option<Part>> {
         // Nearly always there is news from a store at once, or from nobody for a while.
-        if matches!(self.awaited, Some(Awaited::Inquiry(..)))
-            && let Poll::Ready(part) = self.poll(Waker::noop())
-        {
+        let here = self.is_here();
+        if !here && let Poll::Ready(part) = self.poll(Waker::noop()) {
             return Ok(Some(part));
         }
         let running = py.import("asyncio")?.call_method0("get_running_loop")?;
         let future = running.call_method0("create_future")?;
         let waiting = py.import("fast_cache_middleware.waiting")?;
         let wake = waiting.getattr("wake")?;
-        let waker = match self.awaited {
-            Some(Awaited::Ticket(_)) => None,
-            _ => waiting.call_method1("bridge_of", (&running,))?.extract()?,
+        let waker = if here {
+            None
+        } else {
+            waiting.call_method1("bridge_of", (&running,))?.extract()?
         };
         let waker = match waker {
             Some(bridge) => {
@@ -202,33 +177,32 @@ impl Wait {
 
     fn poll(&mut self, waker: &Waker) -> Poll<Part> {
         let mut context = Context::from_waker(waker);
-        let polled = match &mut self.awaited {
+        let polled = match &mut self.subject {
             None => return Poll::Ready(Part::Alone),
-            Some(Awaited::Ticket(ticket)) => ticket.poll(waker).map(part),
-            Some(Awaited::Settling(settling)) => (settling.0.get_mut().as_mut())
-                .poll(&mut context)
-                .map(|()| Part::Alone),
-            Some(Awaited::Inquiry(inquiry, digest, then)) => inquiry
-                .0
-                .get_mut()
-                .as_mut()
-                .poll(&mut context)
-                .map(|inquired| after(std::mem::replace(then, Then::Alone), *digest, inquired)),
+            Some(Subject::Turn(awaited)) => awaited.0.get_mut().poll(&mut context),
+            Some(Subject::Settling(settling)) => {
+                let settled = settling.0.get_mut().as_mut().poll(&mut context);
+                settled.map(|()| Part::Alone)
+            }
         };
         if polled.is_ready() {
-            self.awaited = None;
+            self.subject = None;
         }
         polled
     }
 
     fn give_up(&mut self) -> Part {
-        match self.awaited.take() {
-            Some(Awaited::Ticket(ticket)) => {
-                ticket.give_up(self.store.get().now());
-                Part::Alone
-            }
-            Some(Awaited::Inquiry(_, digest, then)) => after(then, digest, Inquired::Unknown),
-            Some(Awaited::Settling(_)) | None => Part::Alone,
+        match self.subject.take() {
+            Some(Subject::Turn(awaited)) => awaited.0.into_inner().give_up(self.store.get().now()),
+            Some(Subject::Settling(_)) | None => Part::Alone,
+        }
+    }
+
+    /// Whether what is waited for is another request of this process, which ends the wait with the interpreter's lock held.
+    fn is_here(&mut self) -> bool {
+        match &mut self.subject {
+            Some(Subject::Turn(awaited)) => matches!(awaited.0.get_mut(), Awaited::Ticket(_)),
+            _ => false,
         }
     }
 
@@ -241,27 +215,6 @@ impl Wait {
             visit.call(&timed.timer)?;
         }
         Ok(())
-    }
-}
-
-/// What one who waited does: it leads, or looks for itself.
-fn part(news: News) -> Part {
-    match news {
-        News::Lead(permit) => Part::Lead(permit),
-        News::Landed(Landing::StoodIn) => Part::StandIn,
-        News::Landed(_) => Part::Alone,
-    }
-}
-
-/// What one who has asked the others does.
-fn after(then: Then, digest: u128, inquired: Inquired) -> Part {
-    match (then, inquired) {
-        (Then::Lead(permit), Inquired::Absent(Some(lease))) => {
-            Part::Lead(permit.with_lease(digest, lease))
-        }
-        (Then::Lead(permit), _) => Part::Lead(permit),
-        (Then::Alone, _) => Part::Alone,
-        (Then::Board, _) => Part::Board,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Exchange;
 use crate::awaitable::raised;
-use crate::visit::Part;
-use crate::wait::{Alone, Awaited, LIMIT, Step, Then, Wait, was_asked};
+use crate::wait::{LIMIT, Step, Wait};
 use fast_cache_engine::flight::Boarding;
+use fast_cache_engine::waiting::{Awaited, Part, was_asked};
 use fast_cache_store::LocalStore;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
@@ -72,11 +72,9 @@ pub(super) fn board(exchange: &Bound<'_, Exchange>, limit: Option<f64>) -> Optio
     if !forward.looked_up() || was_asked(&progress.asked, key.borrow(), permit, elsewhere) {
         return None;
     }
-    let digest = key.borrow().digest;
-    let inquiry = elsewhere.inquire(key, permit.is_some());
-    progress.asked.push(digest);
-    let then = progress.permit.take().map_or(Then::Alone, Then::Lead);
-    waits(Awaited::Inquiry(Alone::new(inquiry), digest, then))
+    progress.asked.push(key.borrow().digest);
+    let part = progress.permit.take().map_or(Part::Alone, Part::Lead);
+    waits(Awaited::inquire(elsewhere, key, part))
 }
 
 /// What is to be awaited before the first lookup, where those who share the store are always asked.
@@ -88,13 +86,8 @@ pub(super) fn ask_first(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> 
         return None;
     }
     let key = progress.key()?.clone();
-    let digest = key.borrow().digest;
-    progress.asked.push(digest);
-    let awaited = Awaited::Inquiry(
-        Alone::new(elsewhere.inquire(key, false)),
-        digest,
-        Then::Board,
-    );
+    progress.asked.push(key.borrow().digest);
+    let awaited = Awaited::inquire(elsewhere, key, Part::Board);
     Some(ExchangeWait {
         exchange: exchange.clone().unbind(),
         wait: Some(Wait::new(

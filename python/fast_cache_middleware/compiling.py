@@ -35,6 +35,14 @@ class Settings:
     """Python has a say in every exchange: a hook or a custom storage."""
     client_directives: bool
     undeclared_headers: tuple[str, ...]
+    coalesce: bool
+    follower_timeout: float
+
+    def waits(self, config: CacheConfig) -> float | None:
+        """The seconds for which a request for a route waits for another one's answer, if it does."""
+        coalesce = self.coalesce if config.coalesce is None else config.coalesce
+        timeout = self.follower_timeout if config.follower_timeout is None else config.follower_timeout
+        return timeout if coalesce else None
 
 
 @dataclass(slots=True, eq=False)
@@ -44,6 +52,9 @@ class CachedSpec:
     max_age: float | None
     stale_while_revalidate: float
     stale_if_error: float
+    early_refresh: float
+    jitter: float
+    follower_timeout: float | None
     public: bool
     etag: bool
     strict: bool
@@ -151,8 +162,8 @@ class _Specs:
 
 
 _fields_of = attrgetter(
-    "stale_while_revalidate", "stale_if_error", "public", "etag", "strict_inputs", "tags", "vary_headers",
-    "vary_cookies", "query", "ignore_query",
+    "stale_while_revalidate", "stale_if_error", "early_refresh", "jitter", "coalesce", "follower_timeout", "public",
+    "etag", "strict_inputs", "tags", "vary_headers", "vary_cookies", "query", "ignore_query",
 )  # fmt: skip
 
 
@@ -170,6 +181,9 @@ def _cached(
         max_age=max_age,
         stale_while_revalidate=config.stale_while_revalidate,
         stale_if_error=config.stale_if_error,
+        early_refresh=config.early_refresh,
+        jitter=config.jitter,
+        follower_timeout=settings.waits(config),
         public=config.public,
         etag=config.etag,
         strict=config.strict_inputs,

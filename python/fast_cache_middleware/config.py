@@ -81,6 +81,10 @@ class CacheConfig(_RouteConfig):
     - `tags`: labels for later drops; `"user:{user_id}"` is filled from path parameters.
     - `stale_while_revalidate`: how long past expiry a stale answer is served while it is refreshed.
     - `stale_if_error`: how long past expiry a stale answer stands in for a failure of the handler.
+    - `early_refresh`: refresh a hot answer in the background shortly before it expires; the weight of the chance that a
+      hit does so, usually 1 (`True` says the same), more for sooner, 0 for never.
+    - `jitter`: the fraction of its lifetime, below 1, by which each answer may expire sooner, by chance.
+    - `coalesce` and `follower_timeout`: the middleware's options of these names, for this route alone.
     - `public`: the answer is the same for everybody, whatever credentials a request carries.
     - `strict_inputs`: hide from the handler every request header that the key does not hold.
     - `etag`: give stored responses an `ETag`, and answer conditional requests with 304.
@@ -102,6 +106,10 @@ class CacheConfig(_RouteConfig):
         tags: Collection[str] = (),
         stale_while_revalidate: float | timedelta = 0,
         stale_if_error: float | timedelta = 0,
+        early_refresh: float = 0,
+        jitter: float = 0,
+        coalesce: bool | None = None,
+        follower_timeout: float | timedelta | None = None,
         public: bool = False,
         strict_inputs: bool = False,
         etag: bool = True,
@@ -121,6 +129,20 @@ class CacheConfig(_RouteConfig):
             "CacheConfig.stale_while_revalidate", stale_while_revalidate
         )
         self.stale_if_error: float = validation.seconds("CacheConfig.stale_if_error", stale_if_error)
+        self.early_refresh: float = validation.number(
+            "CacheConfig.early_refresh", float(early_refresh) if isinstance(early_refresh, bool) else early_refresh
+        )
+        self.jitter: float = validation.number("CacheConfig.jitter", jitter)
+        if self.jitter >= 1:
+            raise validation.wrong("CacheConfig.jitter", jitter, "must be below 1")
+        self.coalesce: bool | None = None if coalesce is None else validation.flag("CacheConfig.coalesce", coalesce)
+        self.follower_timeout: float | None = (
+            None if follower_timeout is None else validation.seconds("CacheConfig.follower_timeout", follower_timeout)
+        )
+        if coalesce is False and follower_timeout is not None:
+            raise validation.wrong(
+                "CacheConfig.follower_timeout", follower_timeout, "means nothing with coalesce=False"
+            )
         self.public: bool = validation.flag("CacheConfig.public", public)
         self.strict_inputs: bool = validation.flag("CacheConfig.strict_inputs", strict_inputs)
         self.etag: bool = validation.flag("CacheConfig.etag", etag)
@@ -138,7 +160,8 @@ class CacheConfig(_RouteConfig):
         shown = [f"max_age={_plain(self.max_age)}"]
         defaults: dict[str, object] = {
             "key_func": None, "vary": (), "query": None, "ignore_query": (), "tags": (), "stale_while_revalidate": 0,
-            "stale_if_error": 0, "public": False, "strict_inputs": False, "etag": True,
+            "stale_if_error": 0, "early_refresh": 0, "jitter": 0, "coalesce": None, "follower_timeout": None,
+            "public": False, "strict_inputs": False, "etag": True,
         }  # fmt: skip
         shown += [
             f"{name}={_plain(getattr(self, name))}"

@@ -105,6 +105,8 @@ class FastCacheMiddleware(_core.Middleware):
             hooked=external or bool(hooks - {"invalidate_cache"}),
             client_directives=client_directives,
             undeclared_headers=undeclared,
+            coalesce=coalesce,
+            follower_timeout=waited,
         )
         self.store: Final = (
             self.storage.core if isinstance(self.storage, InMemoryStorage) else registry.ledger_of(storage, clock)
@@ -116,12 +118,10 @@ class FastCacheMiddleware(_core.Middleware):
             normalize_language=normalize_language,
             any_status=self.controller.cacheable_status_codes is DEFAULT_STATUS_CODES,
         )
-        self._responder: Final = Responder(
-            app, self.controller, self.storage, hooks, external=external, waits=waited if coalesce else None
-        )
+        self._responder: Final = Responder(app, self.controller, self.storage, hooks, external=external)
         host = _Host(self)
         try:
-            self.install(app, host, self.store, cache_status, head_from_get, (waited if coalesce else None, limited))
+            self.install(app, host, self.store, cache_status, head_from_get, limited)
         except ValueError as error:
             raise ConfigError(f"FastCacheMiddleware.cache_status: {error}") from None
         # Servers that detect the interface ask whether `app.__call__` is a coroutine function. Calls go past this

@@ -33,11 +33,8 @@ class Responder:
         hooks: frozenset[str],
         *,
         external: bool,
-        waits: float | None = None,
     ) -> None:
         self._app = app
-        self._waits = waits
-        """Seconds for which an exchange waits for another one, if it does."""
         self._controller = controller
         self._storage = storage
         self._hooks = hooks
@@ -70,7 +67,7 @@ class Responder:
                     await first
                 await self._look_up(exchange)
                 answer = exchange.decide(send)
-                while answer is None and (waiting := exchange.wait(self._waits)) is not None:
+                while answer is None and (waiting := exchange.wait()) is not None:
                     await waiting
                     bypass = exchange.begin(custom)
                     await self._look_up(exchange)

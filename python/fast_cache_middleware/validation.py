@@ -6,6 +6,7 @@ Every function takes the field's full name (`"CacheConfig.max_age"`) first, for 
 import math
 import re
 import reprlib
+import sys
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -40,6 +41,15 @@ def seconds(field: str, value: object) -> float:
     if number < 0:
         raise wrong(field, value, "must not be negative")
     return min(number, LONGEST)
+
+
+def number(field: str, value: object) -> float:
+    """A number that is finite and not negative."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise wrong(field, value, "must be a number")
+    if not 0 <= value <= sys.float_info.max:
+        raise wrong(field, value, "must be finite and not negative")
+    return float(value)
 
 
 def flag(field: str, value: object) -> bool:

@@ -14,7 +14,14 @@ def specs_of(*routes: tuple[str, CacheConfig, Any], **options: Any) -> list[Cach
     app = FastAPI()
     for path, config, endpoint in routes:
         app.api_route(path, dependencies=[config], **options)(endpoint)
-    settings = Settings(Controller(default_ttl=77), hooked=False, client_directives=True, undeclared_headers=())
+    settings = Settings(
+        Controller(default_ttl=77),
+        hooked=False,
+        client_directives=True,
+        undeclared_headers=(),
+        coalesce=True,
+        follower_timeout=10.0,
+    )
     table, _ = rows(analyse(app), settings)
     return [row[6] for row in table if row[6] is not None]
 
@@ -83,5 +90,5 @@ def test_methods_keep_them_apart() -> None:
     app.get("/a", dependencies=[CacheConfig(60)])(plain)
     app.api_route("/b", methods=["GET", "OPTIONS"], dependencies=[CacheConfig(60)])(plain)
     controller = Controller(cacheable_methods={"GET", "OPTIONS"})
-    table, _ = rows(analyse(app), Settings(controller, False, True, ()))
+    table, _ = rows(analyse(app), Settings(controller, False, True, (), True, 10.0))
     assert [row[6].methods for row in table if row[6] is not None] == [["GET"], ["GET", "OPTIONS"]]

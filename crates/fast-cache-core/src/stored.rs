@@ -10,6 +10,8 @@ pub struct Stored<R> {
     pub received: Timestamp,
     /// Its age when it was received, in whole seconds (RFC 9111 §4.2.3).
     pub initial_age: u32,
+    /// For how long the application was waited for, in milliseconds.
+    pub took: u32,
     /// How long after `received` less `initial_age` it stays fresh.
     pub lifetime: Duration,
     /// How long past its lifetime it may be served while it is refreshed.

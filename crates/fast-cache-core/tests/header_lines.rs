@@ -163,6 +163,7 @@ fn stored(status: u16, body_length: u64) -> Stored<()> {
     Stored {
         received: Timestamp::from_seconds(1_700_000_000),
         initial_age: 0,
+        took: 0,
         lifetime: Duration::from_secs(60),
         stale_while_revalidate: Duration::ZERO,
         stale_if_error: Duration::ZERO,

@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod commit;
+pub mod draws;
 pub mod drops;
 pub mod find;
 pub mod flight;

@@ -37,9 +37,8 @@ impl Middleware {
         }
     }
 
-    /// Ties the middleware to the application inside it, to its Python side and to its store. Once. `timeouts` are the
-    /// seconds for which a request waits for another one's answer, and for a handler; `None` for not at all, and for as
-    /// long as it takes.
+    /// Ties the middleware to the application inside it, to its Python side and to its store. Once. `handler_timeout` are
+    /// the seconds for which a handler is waited for where a stale answer may stand in; `None` for as long as it takes.
     fn install(
         &self,
         app: Py<PyAny>,
@@ -47,7 +46,7 @@ impl Middleware {
         store: Py<MemoryStore>,
         cache_status: &str,
         head_from_get: bool,
-        timeouts: (Option<f64>, Option<f64>),
+        handler_timeout: Option<f64>,
     ) -> PyResult<()> {
         let name =
             cache_name(cache_status).map_err(|error| PyValueError::new_err(error.to_string()))?;
@@ -58,8 +57,7 @@ impl Middleware {
             store,
             status_lines,
             head_from_get,
-            follower_timeout: timeouts.0,
-            handler_timeout: timeouts.1,
+            handler_timeout,
             current: RwLock::new(None),
             looked: AtomicI64::new(0),
             layout: Layout::default(),
@@ -294,8 +292,9 @@ impl Installed {
             }
             Step::Wait(awaited) => {
                 let installed = Arc::clone(self);
+                let limit = cached.policy.follower_timeout;
                 let asked = asked.iter().copied().chain(awaited.asked()).collect();
-                let follower = Follower::new(installed, awaited, asked, http, receive, send);
+                let follower = Follower::new(installed, awaited, limit, asked, http, receive, send);
                 Ok(Py::new(py, follower)?.into_any())
             }
             Step::Pass => pass(),

@@ -12,6 +12,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The awaitable of a request that waits. Not frozen, as [`SendMessages`](crate::awaitable::SendMessages) is not.
 #[pyclass(module = "fast_cache_middleware._core")]
@@ -41,12 +42,13 @@ impl Follower {
     pub(crate) fn new(
         installed: Arc<Installed>,
         awaited: Awaited,
+        limit: Option<Duration>,
         asked: SmallVec<[u128; 2]>,
         scope: &Bound<'_, PyDict>,
         receive: &Bound<'_, PyAny>,
         send: &Bound<'_, PyAny>,
     ) -> Self {
-        let limit = installed.follower_timeout.unwrap_or(LIMIT);
+        let limit = limit.map_or(LIMIT, |limit| limit.as_secs_f64());
         let store = installed.store.clone_ref(scope.py());
         let call = Call {
             installed,

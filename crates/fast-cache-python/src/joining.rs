@@ -37,7 +37,7 @@ impl<'py> Visit<'_, '_, 'py> {
         let varies = absent == Reason::VaryMismatch && boards;
         let variant = varies.then(|| self.variant(cached, headers, key)).flatten();
         let shared = variant.as_ref().map_or(key, Key::borrow);
-        let permit = match self.board(part, forward, shared) {
+        let permit = match self.board(cached, part, forward, shared) {
             Boarding::Lead(permit) => Some(permit),
             Boarding::Follow(ticket) => return Joined::Waits(Awaited::Ticket(ticket)),
             Boarding::Alone => None,
@@ -76,10 +76,10 @@ impl<'py> Visit<'_, '_, 'py> {
     }
 
     /// What the request does about others that are under way for the same key.
-    fn board(&self, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
+    fn board(&self, cached: &Cached, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
         match part {
             Part::Lead(permit) => Boarding::Lead(permit),
-            Part::Board if self.installed.follower_timeout.is_some() && forward.may_be_shared() => {
+            Part::Board if cached.policy.follower_timeout.is_some() && forward.may_be_shared() => {
                 let store = self.installed.store.get();
                 store.flights.board(key, store.store.birth(), store.now())
             }

@@ -34,6 +34,7 @@ pub(crate) struct Written {
     birth: u64,
     received: i64,
     initial_age: u32,
+    took: u32,
     lifetime: u64,
     stale_while_revalidate: u64,
     stale_if_error: u64,
@@ -77,6 +78,7 @@ pub(crate) fn write(finished: &Finished) -> Written {
         birth: finished.birth,
         received: stored.received.micros(),
         initial_age: stored.initial_age,
+        took: stored.took,
         lifetime: micros(stored.lifetime),
         stale_while_revalidate: micros(stored.stale_while_revalidate),
         stale_if_error: micros(stored.stale_if_error),
@@ -107,6 +109,7 @@ impl Written {
         dict.set_item("birth", self.birth)?;
         dict.set_item("received", self.received)?;
         dict.set_item("initial_age", self.initial_age)?;
+        dict.set_item("took", self.took)?;
         dict.set_item("lifetime", self.lifetime)?;
         dict.set_item("stale_while_revalidate", self.stale_while_revalidate)?;
         dict.set_item("stale_if_error", self.stale_if_error)?;
@@ -153,6 +156,7 @@ pub(crate) fn read(dict: &Bound<'_, PyDict>) -> Option<Read> {
         stored: Stored {
             received: Timestamp::from_micros(item(dict, "received")?),
             initial_age: item(dict, "initial_age")?,
+            took: item(dict, "took").unwrap_or_default(),
             lifetime: micros("lifetime")?,
             stale_while_revalidate: micros("stale_while_revalidate")?,
             stale_if_error: micros("stale_if_error")?,
@@ -177,6 +181,7 @@ impl Read {
         Stored {
             received: stored.received,
             initial_age: stored.initial_age,
+            took: stored.took,
             lifetime: stored.lifetime,
             stale_while_revalidate: stored.stale_while_revalidate,
             stale_if_error: stored.stale_if_error,

@@ -168,7 +168,8 @@ impl Installed {
         let Decision::Serve(serve) = lookup.decide(stored, Reason::Absent, now) else {
             return Glance::Nothing;
         };
-        if !serve.is_plain() {
+        let early = stored.is_some_and(|(stored, _)| lookup.may_refresh_early(stored, now));
+        if !serve.is_plain() || early {
             return Glance::Nothing;
         }
         let path_params = hit.path_params.bind(scope.py()).clone();

@@ -23,8 +23,6 @@ pub(crate) struct Installed {
     pub(crate) store: Py<MemoryStore>,
     pub(crate) status_lines: Arc<StatusLines>,
     pub(crate) head_from_get: bool,
-    /// Seconds for which a request waits for another one's answer, if it does.
-    pub(crate) follower_timeout: Option<f64>,
     /// Seconds after which a stale answer stands in for a handler that has not answered, if it does.
     pub(crate) handler_timeout: Option<f64>,
     pub(crate) current: RwLock<Option<Py<Application>>>,

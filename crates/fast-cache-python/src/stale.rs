@@ -78,7 +78,10 @@ impl<'py> Visit<'_, '_, 'py> {
         };
         let store = self.installed.store.get();
         let now = store.now();
-        if !forward.fetch(store.store.birth()).may_stand_in(stored, now) {
+        if !forward
+            .fetch(store.store.birth(), 0)
+            .may_stand_in(stored, now)
+        {
             return Ok(None);
         }
         let cached = self.taken.route.cached.as_ref();
@@ -117,8 +120,9 @@ impl<'py> Visit<'_, '_, 'py> {
         errand.permit = permit;
         let scope = errand.scope.bind(self.py).clone();
         let outcome = errand.outcome;
-        let birth = self.installed.store.get().store.birth();
-        let recorder = Recorder::storing(errand, forward.fetch(birth), key);
+        let store = self.installed.store.get();
+        let fetch = forward.fetch(store.store.birth(), store.draws.draw());
+        let recorder = Recorder::storing(errand, fetch, key);
         self.sender(recorder, outcome)
             .map(|sender| Step::Forward(sender, scope, watched))
     }
@@ -177,7 +181,8 @@ impl<'py> Visit<'_, '_, 'py> {
         errand.outer_scope = None;
         errand.refreshing = Some(refreshing);
         let scope = errand.scope.clone_ref(py);
-        let recorder = Recorder::storing(errand, forward.fetch(store.store.birth()), key);
+        let fetch = forward.fetch(store.store.birth(), store.draws.draw());
+        let recorder = Recorder::storing(errand, fetch, key);
         let host = self.installed.host.bind(py);
         let discard = host.getattr("discard")?.unbind();
         let sender = Bound::new(py, RecordingSend::new(discard, recorder))?;

@@ -112,7 +112,8 @@ impl<'py> Visit<'_, '_, 'py> {
             let stored = found
                 .as_ref()
                 .and_then(|found| Some((found.entry.response()?, found.soft)));
-            match lookup.decide(stored, absent, store.now()) {
+            let now = store.now();
+            match lookup.decide(stored, absent, now) {
                 Decision::Serve(serve) => {
                     let Some((stored, _)) = stored else {
                         return bypass(Reason::StoreFailed);
@@ -122,9 +123,10 @@ impl<'py> Visit<'_, '_, 'py> {
                         // Somebody who shares the store had the answer.
                         permit.land(Landing::Stored, store.now());
                     }
-                    if !serve.is_plain() {
+                    let early = lookup.refresh_early(stored, now, || store.draws.draw());
+                    if !serve.is_plain() || early.is_some() {
                         let answer = self.lay_out(stored, &serve, &lines)?;
-                        if let (Some(forward), Some(found)) = (serve.refresh, &found) {
+                        if let (Some(forward), Some(found)) = (serve.refresh.or(early), &found) {
                             let (key, entry) = (key.to_owned(), Arc::clone(&found.entry));
                             drop(primary);
                             self.refresh(cached, &headers, forward, key, entry)?;

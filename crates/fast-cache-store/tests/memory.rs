@@ -58,6 +58,7 @@ fn put(store: &MemoryStore<Vec<u8>>, number: u64, body: usize) {
     let response = Stored {
         received: Timestamp::default(),
         initial_age: 0,
+        took: 0,
         lifetime: Duration::from_secs(60),
         stale_while_revalidate: Duration::ZERO,
         stale_if_error: Duration::ZERO,

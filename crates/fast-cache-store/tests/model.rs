@@ -169,6 +169,7 @@ fn response(number: u64) -> Stored<u64> {
     Stored {
         received: Timestamp::default(),
         initial_age: 0,
+        took: 0,
         lifetime: Duration::from_secs(60),
         stale_while_revalidate: Duration::ZERO,
         stale_if_error: Duration::ZERO,

@@ -38,11 +38,15 @@ pub(crate) enum Followed<F> {
 }
 
 impl<S, A> Following<S, A> {
-    pub(crate) fn new(service: CacheService<S>, request: Request<A>, ticket: Ticket) -> Self {
-        let timeout = service.cache.shared.follower_timeout.unwrap_or_default();
+    pub(crate) fn new(
+        service: CacheService<S>,
+        request: Request<A>,
+        ticket: Ticket,
+        limit: Duration,
+    ) -> Self {
         Self {
             service,
-            stage: Stage::Waiting(ticket, Timer::after(timeout), request),
+            stage: Stage::Waiting(ticket, Timer::after(limit), request),
         }
     }
 }
@@ -68,7 +72,7 @@ where
             Called::Answer(replied) | Called::Refresh(replied, _) => Err(Box::new(replied)),
             Called::Ask(ask) => Ok(Stage::Readying(ask)),
             // Who does not board does not follow; were it so, it would not wait again.
-            Called::Follow(ticket, request) => {
+            Called::Follow(ticket, _, request) => {
                 let timer = Timer::after(Duration::ZERO);
                 Ok(Stage::Waiting(ticket, timer, request))
             }

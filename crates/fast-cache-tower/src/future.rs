@@ -14,6 +14,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tower_service::Service;
 
 pin_project! {
@@ -68,8 +69,13 @@ where
     }
 
     /// The answer to another request, or the service's own.
-    pub(crate) fn following(service: CacheService<S>, request: Request<A>, ticket: Ticket) -> Self {
-        let following = Box::new(Following::new(service, request, ticket));
+    pub(crate) fn following(
+        service: CacheService<S>,
+        request: Request<A>,
+        ticket: Ticket,
+        limit: Duration,
+    ) -> Self {
+        let following = Box::new(Following::new(service, request, ticket, limit));
         Self {
             state: State::Following { following },
         }

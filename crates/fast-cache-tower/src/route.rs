@@ -38,7 +38,7 @@ impl Route {
         if policy.is_http() {
             shared.has_http.store(true, Ordering::Relaxed);
         }
-        let plan = Plan::of(policy, canonical(template));
+        let plan = Plan::of(policy, canonical(template), shared.follower_timeout);
         let identity = |method: &str| {
             let (namespace, inputs) = (&shared.namespace, &plan.inputs);
             let identity = Identity::of_route(namespace, method, "", template, inputs);

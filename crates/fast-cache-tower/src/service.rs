@@ -14,6 +14,7 @@ use http_body::Body;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tower_service::Service;
 
 /// A service behind the cache, made by [`StoreLayer`](crate::StoreLayer), [`DropLayer`](crate::DropLayer) or
@@ -44,7 +45,8 @@ pub(crate) enum Called<A> {
     /// The service is asked.
     Ask(Ask<A>),
     /// Another request's answer is waited for.
-    Follow(Ticket, Request<A>),
+    /// It is not waited for longer than that.
+    Follow(Ticket, Duration, Request<A>),
 }
 
 /// A request for the service inside, and what is to be done about its answer, if anything is.
@@ -106,7 +108,7 @@ impl<S> CacheService<S> {
             Step::Answer(replied) => {
                 return Called::Answer(replied.with(request.extensions_mut()));
             }
-            Step::Follow(ticket) => return Called::Follow(ticket, request),
+            Step::Follow(ticket, limit) => return Called::Follow(ticket, limit, request),
             Step::Pass => (None, None, None),
             Step::Forward(errand, headers) => (Some(errand), headers, None),
             Step::Stale(replied, refresh) => {
@@ -182,8 +184,8 @@ where
                 runtime::spawn(refresh);
                 ResponseFuture::answer(replied)
             }
-            Called::Follow(ticket, request) => {
-                ResponseFuture::following(self.clone(), request, ticket)
+            Called::Follow(ticket, limit, request) => {
+                ResponseFuture::following(self.clone(), request, ticket, limit)
             }
         }
     }

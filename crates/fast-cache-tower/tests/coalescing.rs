@@ -43,6 +43,16 @@ impl Gate {
         cache: &Cache,
         answer: impl Fn(usize) -> Answer + Clone + Send + Sync + 'static,
     ) -> CacheService<Handler> {
+        let policy = Policy::max_age(Duration::from_secs(60));
+        self.behind_policy(cache, policy, answer)
+    }
+
+    fn behind_policy(
+        &self,
+        cache: &Cache,
+        policy: Policy,
+        answer: impl Fn(usize) -> Answer + Clone + Send + Sync + 'static,
+    ) -> CacheService<Handler> {
         let (calls, permits) = (Arc::clone(&self.calls), Arc::clone(&self.permits));
         let handler = service_fn(move |_: Request<Full<Bytes>>| {
             let call = calls.fetch_add(1, Ordering::SeqCst) + 1;
@@ -52,7 +62,6 @@ impl Gate {
                 answer(call)
             }
         });
-        let policy = Policy::max_age(Duration::from_secs(60));
         cache.store(policy).layer(Handler::new(handler))
     }
 }
@@ -200,5 +209,30 @@ async fn without_a_limit_nobody_waits() {
     gate.permits.add_permits(3);
     for request in requests {
         assert_eq!(request.await.expect("a request").0, Some(Outcome::Miss));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_has_the_last_word_on_how_long_is_waited() {
+    let minute = Some(Duration::from_secs(60));
+    for (everywhere, route, calls) in [
+        (minute, None, 3),
+        (None, minute, 1),
+        (Some(Duration::from_secs(1)), minute, 1),
+        (minute, Some(Duration::from_secs(1)), 3),
+    ] {
+        let cache = Cache::builder().follower_timeout(everywhere).build();
+        let gate = Gate::new();
+        let policy = Policy::max_age(Duration::from_secs(60)).follower_timeout(route);
+        let service = gate.behind_policy(&cache, policy, |call| Ok(text(&call.to_string())));
+        let requests: Vec<_> = (0..3).map(|_| start(&service)).collect();
+        settle().await;
+        tokio::time::advance(Duration::from_secs(2)).await;
+        settle().await;
+        assert_eq!(gate.calls(), calls, "{everywhere:?} {route:?}");
+        gate.permits.add_permits(3);
+        for request in requests {
+            request.await.expect("a request");
+        }
     }
 }

@@ -151,3 +151,115 @@ fn everything_can_go_from_thread_to_thread() {
     is_sync(&cache);
     is_send(&service.call(get("/", &[])));
 }
+
+/// A service that takes a second by the cache's clock.
+#[cfg(feature = "tokio")]
+fn slow(
+    clock: &std::sync::Arc<fast_cache_tower::store::Clock>,
+) -> impl Fn(&Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Failure> + Clone + use<> {
+    let clock = std::sync::Arc::clone(clock);
+    move |_| {
+        clock.advance(Duration::from_secs(1), false);
+        Ok(text("x"))
+    }
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn of_a_crowd_of_hits_one_refreshes_the_answer_in_time() {
+    let (cache, clock) = cache();
+    let (service, calls) = counting(slow(&clock));
+    let policy = Policy::max_age(MINUTE).early_refresh(1.0);
+    let service = cache.store(policy).layer(service);
+    for _ in 0..100 {
+        ask(&service, get("/", &[])).await;
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+    // The refresh itself takes one second of what is left.
+    assert!(clock.advance(Duration::from_millis(58_500), false));
+    for _ in 0..100 {
+        let got = ask(&service, get("/", &[])).await;
+        assert_eq!(got.outcome(), Some(Outcome::Hit));
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+    for _ in 0..8 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(ask(&service, get("/", &[])).await.all("age"), vec!["0"]);
+    let stats = cache.stats();
+    assert_eq!((stats.misses, stats.stale, stats.hits), (1, 0, 200));
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn without_it_an_answer_lives_to_its_end() {
+    for policy in [
+        Policy::max_age(MINUTE),
+        Policy::max_age(MINUTE).early_refresh(0.0),
+    ] {
+        let (cache, clock) = cache();
+        let (service, calls) = counting(slow(&clock));
+        let service = cache.store(policy).layer(service);
+        ask(&service, get("/", &[])).await;
+        assert!(clock.advance(Duration::from_millis(59_990), false));
+        for _ in 0..100 {
+            assert!(ask(&service, get("/", &[])).await.is_hit());
+        }
+        assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+}
+
+#[test]
+fn without_a_runtime_nothing_is_refreshed_early() {
+    let (cache, clock) = cache();
+    let (service, calls) = counting(move |_| {
+        clock.advance(Duration::from_secs(1), false);
+        Ok(text("x"))
+    });
+    let policy = Policy::max_age(MINUTE).early_refresh(1e9);
+    let service = cache.store(policy).layer(service);
+    ask_alone(&service);
+    assert!(ask_alone(&service).is_hit());
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn answers_stored_together_expire_apart() {
+    let (cache, _) = cache();
+    let (service, _) = counting(|_| Ok(text("x")));
+    let policy = Policy::max_age(MINUTE).jitter(0.5);
+    let service = cache.store(policy).layer(service);
+    let mut lifetimes = std::collections::BTreeSet::new();
+    for number in 0..40 {
+        let path = format!("/{number}");
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let asking = async {
+            ask(&service, get(&path, &[])).await;
+            ask(&service, get(&path, &[])).await
+        };
+        let std::task::Poll::Ready(got) = std::pin::pin!(asking).poll(&mut context) else {
+            panic!("nothing waits");
+        };
+        let said = got.all("cache-status").concat();
+        let left = said
+            .rsplit("ttl=")
+            .next()
+            .and_then(|left| left.parse().ok());
+        let left: u64 = left.expect("a hit says what is left");
+        assert!((30..=60).contains(&left), "{left}");
+        lifetimes.insert(left);
+    }
+    assert!(lifetimes.len() > 15, "{lifetimes:?}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for refused in [
+        || Policy::http().jitter(1.0),
+        || Policy::http().jitter(f64::NAN),
+        || Policy::http().early_refresh(-1.0),
+        || Policy::http().early_refresh(f64::INFINITY),
+    ] {
+        assert!(std::panic::catch_unwind(refused).is_err());
+    }
+}

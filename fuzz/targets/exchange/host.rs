@@ -144,7 +144,7 @@ impl Host {
             }
         };
         let errand = Errand {
-            fetch: forward.fetch(self.store.birth()),
+            fetch: forward.fetch(self.store.birth(), 0),
             key,
             held: held.filter(|_| forward.wants_stored()),
         };

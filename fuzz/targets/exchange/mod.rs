@@ -77,6 +77,9 @@ fn host(choices: &mut Choices<'_>) -> Host {
         _ => Lifetime::Response,
     };
     let policy = Policy {
+        early_refresh: None,
+        jitter: 0.0,
+        follower_timeout: None,
         lifetime,
         stale_while_revalidate: seconds(choices),
         stale_if_error: seconds(choices),

@@ -111,6 +111,7 @@ pub(crate) fn range(bytes: &[u8]) {
     let stored = Stored {
         received: NOW,
         initial_age: 0,
+        took: 0,
         lifetime: Duration::from_secs(60),
         stale_while_revalidate: Duration::ZERO,
         stale_if_error: Duration::ZERO,

@@ -1,7 +1,7 @@
 //! From the application's response to what is stored.
 
+use super::forward::Forward;
 use super::freshen::Freshening;
-use super::lookup::Forward;
 use crate::fields::{Line, date, values};
 use crate::key::inputs::Inputs;
 use crate::policy::Policy;
@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 #[derive(Clone, Copy, Debug)]
 pub struct Fetch {
     birth: u64,
+    draw: u64,
     forward: Forward,
 }
 
@@ -45,6 +46,7 @@ pub struct Record {
 pub struct Recording {
     birth: u64,
     received: Timestamp,
+    took: u32,
     freshness: Freshness,
     traits: Traits,
     status: u16,
@@ -72,8 +74,12 @@ pub enum Judged {
 }
 
 impl Fetch {
-    pub(super) fn new(birth: u64, forward: Forward) -> Self {
-        Self { birth, forward }
+    pub(super) fn new(birth: u64, draw: u64, forward: Forward) -> Self {
+        Self {
+            birth,
+            draw,
+            forward,
+        }
     }
 
     /// Why the request was not answered from the cache.
@@ -100,13 +106,13 @@ impl Fetch {
     ) -> Judged {
         if let Some(stored) = found.filter(|_| self.forward.has_stored) {
             if head.status == 304 && self.forward.validates {
-                return Judged::Freshen(Freshening::new(self.birth, self.forward, now));
+                return Judged::Freshen(Freshening::new(self.birth, self.draw, self.forward, now));
             }
             if is_failure(head.status) && self.may_stand_in(stored, now) && is_current() {
                 return Judged::StandIn;
             }
             if self.forward.head && head.status == 200 {
-                return Judged::Update(Freshening::new(self.birth, self.forward, now));
+                return Judged::Update(Freshening::new(self.birth, self.draw, self.forward, now));
             }
         }
         self.record(head, policy, inputs, now)
@@ -159,6 +165,7 @@ impl Fetch {
             targeted,
             requested,
             received: now,
+            draw: self.draw,
         };
         let freshness = freshness(&arrival, policy, traits);
         let given = values(head.lines, "etag").next();
@@ -179,6 +186,7 @@ impl Fetch {
         let recording = Recording {
             birth: self.birth,
             received: now,
+            took: arrival.took(),
             freshness,
             traits,
             status: head.status,
@@ -261,6 +269,7 @@ impl Recording {
         Ok(Stored {
             received: self.received,
             initial_age: self.freshness.initial_age,
+            took: self.took,
             lifetime: self.freshness.lifetime,
             stale_while_revalidate: self.freshness.stale_while_revalidate,
             stale_if_error: self.freshness.stale_if_error,

@@ -1,7 +1,7 @@
 //! From the application's confirmation to a stored response that is fresh again.
 
 use super::fetch::last_modified;
-use super::lookup::Forward;
+use super::forward::Forward;
 use crate::fields::Line;
 use crate::key::inputs::Inputs;
 use crate::policy::Policy;
@@ -19,6 +19,7 @@ use smallvec::SmallVec;
 #[derive(Clone, Copy, Debug)]
 pub struct Freshening {
     birth: u64,
+    draw: u64,
     forward: Forward,
     received: Timestamp,
 }
@@ -34,9 +35,10 @@ pub struct Freshened<R> {
 }
 
 impl Freshening {
-    pub(super) fn new(birth: u64, forward: Forward, received: Timestamp) -> Self {
+    pub(super) fn new(birth: u64, draw: u64, forward: Forward, received: Timestamp) -> Self {
         Self {
             birth,
+            draw,
             forward,
             received,
         }
@@ -89,6 +91,7 @@ impl Freshening {
             targeted,
             requested: self.forward.requested,
             received: now,
+            draw: self.draw,
         };
         // A response that may not be kept is served this once, and never stale.
         let lasting = traits.unwrap_or(Traits {
@@ -99,6 +102,8 @@ impl Freshening {
         let stored = Stored {
             received: now,
             initial_age: freshness.initial_age,
+            // To confirm a response is less work than to make the next one.
+            took: arrival.took().max(held.took),
             lifetime: freshness.lifetime,
             stale_while_revalidate: freshness.stale_while_revalidate,
             stale_if_error: freshness.stale_if_error,

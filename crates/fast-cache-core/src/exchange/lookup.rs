@@ -1,6 +1,6 @@
 //! From the request to a decision.
 
-use super::fetch::Fetch;
+use super::forward::Forward;
 use crate::fields::Line;
 use crate::fields::cache_control::MaxStale;
 use crate::key::inputs::Inputs;
@@ -8,6 +8,7 @@ use crate::policy::Policy;
 use crate::reason::Reason;
 use crate::request::{Method, Request};
 use crate::rules::conditional::not_modified;
+use crate::rules::early::{is_due, may_be_due};
 use crate::rules::freshness::{Remaining, remaining};
 use crate::rules::range::{Selection, select};
 use crate::rules::request::{Noted, Permits, is_noted, permits};
@@ -151,6 +152,44 @@ impl<'a> Lookup<'a> {
             });
         }
         self.decide_stale(stored, soft, &left, now)
+    }
+
+    /// Whether [`refresh_early`](Self::refresh_early) may find that `stored` is to be refreshed, whatever is drawn. Never,
+    /// where the policy does not ask for it.
+    #[inline]
+    pub fn may_refresh_early<R>(&self, stored: &Stored<R>, now: Timestamp) -> bool {
+        self.policy.early_refresh.is_some_and(|beta| {
+            self.is_early(stored, now, |took, left| may_be_due(took, left, beta))
+        })
+    }
+
+    /// The refresh that an answer calls for which is fresh still, where the policy asks for that and chance has it so:
+    /// the application is asked for a new one after this answer. `draw` gives random bits.
+    #[inline]
+    pub fn refresh_early<R>(
+        &self,
+        stored: &Stored<R>,
+        now: Timestamp,
+        draw: impl FnOnce() -> u64,
+    ) -> Option<Forward> {
+        let beta = self.policy.early_refresh?;
+        self.is_early(stored, now, |took, left| is_due(took, left, beta, draw()))
+            .then(|| Forward {
+                unconditional: true,
+                ..self.forwarded(Reason::Expired, Some(stored), now)
+            })
+    }
+
+    #[cold]
+    fn is_early<R>(
+        &self,
+        stored: &Stored<R>,
+        now: Timestamp,
+        is_due: impl FnOnce(Duration, Duration) -> bool,
+    ) -> bool {
+        let took = Duration::from_millis(u64::from(stored.took));
+        let left = remaining(stored, now).fresh_for;
+        !self.client.head && left.is_some_and(|left| is_due(took, left))
     }
 
     /// The policy the request is judged by.
@@ -314,55 +353,5 @@ impl<'a> Client<'a> {
             stale: true,
             refresh,
         }
-    }
-}
-
-/// A request on its way to the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "independent facts of one request"
-)]
-pub struct Forward {
-    /// Why it was not answered from the cache.
-    pub reason: Reason,
-    /// The application is asked to confirm what is stored, with the lines of
-    /// [`Validators`](crate::rules::validation::Validators).
-    pub validates: bool,
-    /// The lines of the request that are [`replaced`](crate::rules::validation::replaced) are left out: the application
-    /// is asked to confirm what is stored, or nobody waits for the part or the `304` that the client asked for.
-    pub unconditional: bool,
-    pub(super) only_shared: bool,
-    pub(super) head: bool,
-    pub(super) ranged: bool,
-    /// What was found may take part in the answer.
-    pub(super) has_stored: bool,
-    pub(super) requested: Timestamp,
-}
-
-impl Forward {
-    /// Goes on to the application. `birth` is the store's logical time, taken before the handler runs.
-    pub fn fetch(self, birth: u64) -> Fetch {
-        Fetch::new(birth, self)
-    }
-
-    /// Whether the answer may be one for others who ask for the same at this moment, so that one of them may wait for
-    /// another.
-    pub fn may_be_shared(&self) -> bool {
-        let looked_up_in_vain = matches!(
-            self.reason,
-            Reason::Absent | Reason::VaryMismatch | Reason::Expired | Reason::SoftDropped
-        );
-        looked_up_in_vain && !(self.only_shared || self.head || self.ranged)
-    }
-
-    /// Whether a stored answer might have done, had there been one: the request did not skip the lookup.
-    pub fn looked_up(&self) -> bool {
-        self.reason != Reason::RequestNoCache
-    }
-
-    /// Whether what was found is wanted again when the application has answered.
-    pub fn wants_stored(&self) -> bool {
-        self.has_stored
     }
 }

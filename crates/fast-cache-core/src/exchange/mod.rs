@@ -15,13 +15,15 @@
 
 mod compose;
 mod fetch;
+mod forward;
 mod freshen;
 mod lookup;
 
 pub use compose::{BodyOf, Layout, LineOf, Piece, compose};
 pub use fetch::{Fetch, Head, Judged, Record, Recording};
+pub use forward::Forward;
 pub use freshen::{Freshened, Freshening};
-pub use lookup::{Client, Decision, Form, Forward, Lookup, Serve, begin, matters};
+pub use lookup::{Client, Decision, Form, Lookup, Serve, begin, matters};
 
 use crate::reason::Reason;
 

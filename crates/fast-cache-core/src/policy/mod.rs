@@ -84,6 +84,13 @@ pub struct Policy {
     pub stale_while_revalidate: Duration,
     /// How long past its lifetime it may stand in for a failure.
     pub stale_if_error: Duration,
+    /// The weight with which a response is refreshed by chance before it expires
+    /// ([`early`](crate::rules::early)); `None` where it is not.
+    pub early_refresh: Option<f64>,
+    /// The fraction of its lifetime by which a response may expire sooner, by chance. Below 1.
+    pub jitter: f64,
+    /// How long a request waits for another one's answer at most; `None` where none waits.
+    pub follower_timeout: Option<Duration>,
     /// The author's word that the answer is the same for everybody.
     pub public: bool,
     /// Make entity tags and answer conditional requests.
@@ -139,6 +146,9 @@ impl Default for Policy {
             lifetime: Lifetime::Fixed(Duration::from_secs(300)),
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
+            early_refresh: None,
+            jitter: 0.0,
+            follower_timeout: None,
             public: false,
             etag: true,
             client_directives: true,

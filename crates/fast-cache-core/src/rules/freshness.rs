@@ -1,5 +1,6 @@
 //! For how long a response may be reused ([RFC 9111 §4.2](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)).
 
+use super::early::shortened;
 use super::status::is_heuristically_cacheable;
 use crate::fields::cache_control::ResponseDirectives;
 use crate::fields::{Line, date, values};
@@ -47,6 +48,16 @@ pub struct Arrival<'a> {
     pub requested: Timestamp,
     /// When the response came.
     pub received: Timestamp,
+    /// Random bits, for the policy's jitter.
+    pub draw: u64,
+}
+
+impl Arrival<'_> {
+    /// For how long the application was waited for, in milliseconds.
+    pub fn took(&self) -> u32 {
+        let took = self.received.since(self.requested).as_millis();
+        u32::try_from(took).unwrap_or(u32::MAX)
+    }
 }
 
 /// The freshness that policy and response headers give together.
@@ -86,9 +97,14 @@ pub fn freshness(arrival: &Arrival<'_>, policy: &Policy, traits: Traits) -> Fres
         }
     };
     let stale_if_error = window(policy.stale_if_error, directives.stale_if_error);
+    let age = Duration::from_secs(u64::from(initial_age));
+    let lifetime = stated.unwrap_or_default();
     Freshness {
         initial_age,
-        lifetime: stated.unwrap_or_default(),
+        lifetime: match lifetime.checked_sub(age) {
+            Some(left) => age + shortened(left, policy.jitter, arrival.draw),
+            None => lifetime,
+        },
         is_stated: stated.is_some(),
         stale_while_revalidate: window(
             policy.stale_while_revalidate,

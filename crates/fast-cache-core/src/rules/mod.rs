@@ -7,6 +7,7 @@
 //! | [`status`] | what is known of status codes (RFC 9110 §15) |
 //! | [`governing`] | which of a response's directives count (RFC 9111 §5.2.2, RFC 9213) |
 //! | [`freshness`] | for how long (RFC 9111 §4.2) |
+//! | [`early`] | what is refreshed before it expires, and how responses are kept from expiring together |
 //! | [`validation`] | how the application is asked to confirm what is stored (RFC 9111 §4.3.1) |
 //! | [`freshening`] | what its confirmation changes (RFC 9111 §3.2, §4.3.4, §4.3.5) |
 //! | [`varying`] | for whom (RFC 9111 §4.1) |
@@ -17,6 +18,7 @@
 //! | [`tagging`] | which labels a response gives itself |
 
 pub mod conditional;
+pub mod early;
 pub mod freshening;
 pub mod freshness;
 pub mod governing;

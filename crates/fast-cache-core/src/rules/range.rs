@@ -63,6 +63,7 @@ pub enum Selection {
 /// # let stored = Stored {
 /// #     received: Timestamp::default(),
 /// #     initial_age: 0,
+/// #     took: 0,
 /// #     lifetime: Duration::from_secs(60),
 /// #     stale_while_revalidate: Duration::ZERO,
 /// #     stale_if_error: Duration::ZERO,

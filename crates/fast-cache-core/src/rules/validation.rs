@@ -104,6 +104,7 @@ mod tests {
         let stored = Stored {
             received: Timestamp::default(),
             initial_age: 0,
+            took: 0,
             lifetime: Duration::ZERO,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,

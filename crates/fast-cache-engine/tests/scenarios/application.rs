@@ -131,6 +131,9 @@ fn cached(route: &Route, config: &Config, options: &Options) -> Cached {
         normalize_language: http_mode && options.normalize_language,
     };
     let policy = Policy {
+        early_refresh: None,
+        jitter: 0.0,
+        follower_timeout: None,
         lifetime,
         stale_while_revalidate: Duration::from_secs_f64(config.stale_while_revalidate),
         stale_if_error: Duration::from_secs_f64(config.stale_if_error),

@@ -189,7 +189,7 @@ impl Host {
             validates: forward.validates,
             unconditional: forward.unconditional,
             held: held.filter(|_| forward.wants_stored()),
-            fetch: forward.fetch(self.store.birth()),
+            fetch: forward.fetch(self.store.birth(), 0),
             key,
         }
     }

@@ -26,8 +26,14 @@ impl Exchange {
         let mut progress = self.progress.lock();
         let found = progress.found.take();
         let stored = found.as_ref().and_then(FoundResponse::stored);
+        let draws = &self.store.get().draws;
         let decided = self.with_lookup(py, |lookup, _, _, _| {
-            Ok(lookup.decide(stored, Reason::Absent, now))
+            let mut decision = lookup.decide(stored, Reason::Absent, now);
+            if let (Decision::Serve(serve), Some((stored, _))) = (&mut decision, stored) {
+                let early = || lookup.refresh_early(stored, now, || draws.draw());
+                serve.refresh = serve.refresh.or_else(early);
+            }
+            Ok(decision)
         })?;
         let application = self.application.get();
         let route = &application.routes[self.route];

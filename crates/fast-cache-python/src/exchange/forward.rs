@@ -69,7 +69,11 @@ impl Exchange {
         if in_background {
             errand.outer_scope = None;
         }
-        Ok(Recorder::storing(errand, forward.fetch(birth), key))
+        Ok(Recorder::storing(
+            errand,
+            forward.fetch(birth, self.store.get().draws.draw()),
+            key,
+        ))
     }
 
     fn errand(

@@ -64,6 +64,7 @@ impl FoundResponse {
         let stored = Stored {
             received: now,
             initial_age: 0,
+            took: 0,
             lifetime: Duration::MAX,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,

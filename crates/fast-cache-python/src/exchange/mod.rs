@@ -328,10 +328,9 @@ impl Exchange {
         Ok(messages.map(|(start, body)| SendMessages::new(send, Some(start), Some(body))))
     }
 
-    /// What is to be awaited before the next lookup; `None` where this one is to ask the application. Without a `limit`,
-    /// in seconds, it waits for no other exchange.
-    fn wait(slf: &Bound<'_, Self>, limit: Option<f64>) -> Option<ExchangeWait> {
-        waiting::board(slf, limit)
+    /// What is to be awaited before the next lookup; `None` where this one is to ask the application.
+    fn wait(slf: &Bound<'_, Self>) -> Option<ExchangeWait> {
+        waiting::board(slf)
     }
 
     /// What is to be awaited before the first lookup, if anything.

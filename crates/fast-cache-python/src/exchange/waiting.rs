@@ -9,6 +9,7 @@ use fast_cache_store::LocalStore;
 use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
+use std::time::Duration;
 
 /// The awaitable of an exchange that waits for another one's answer; it is to look up again after it. Not frozen, as
 /// [`SendMessages`](crate::awaitable::SendMessages) is not.
@@ -43,10 +44,12 @@ impl ExchangeWait {
 }
 
 /// What is to be awaited before the next lookup: the exchange that asks the application for all of the same key, or the
-/// word of those who share the store. `None` for one that asks the application. Without a `limit`, in seconds, none waits
-/// for another one.
-pub(super) fn board(exchange: &Bound<'_, Exchange>, limit: Option<f64>) -> Option<ExchangeWait> {
+/// word of those who share the store. `None` for one that asks the application.
+pub(super) fn board(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> {
     let (py, this) = (exchange.py(), exchange.get());
+    let route = &this.application.get().routes[this.route];
+    let limit = route.cached.as_ref()?.policy.follower_timeout;
+    let limit = limit.as_ref().map(Duration::as_secs_f64);
     let mut progress = this.progress.lock();
     let (forward, _) = *progress.forward.as_ref()?;
     let store = this.store.get();

@@ -21,6 +21,7 @@ use fast_cache_core::key::{Identity, Secret, custom_key};
 use fast_cache_core::purge::{Cover, Label, Purge};
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
+use fast_cache_engine::draws::Draws;
 use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::{RouteCounters, RouteCounts};
 use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
@@ -49,6 +50,8 @@ pub(crate) struct MemoryStore {
     walks: Mutex<Vec<Walk>>,
     /// The keys that are being asked for.
     pub(crate) flights: Arc<Flights>,
+    /// What is left to chance.
+    pub(crate) draws: Draws,
     /// The digests of the keys that are being refreshed in the background.
     refreshing: Arc<Mutex<HashSet<u128>>>,
 }
@@ -121,7 +124,11 @@ impl MemoryStore {
                 .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         }
         let longest = longest.map(Duration::try_from_secs_f64).transpose();
+        let secret = Secret::from_bytes(&bytes);
+        #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let draws = Draws::new(secret.digest(b"draws") as u64);
         Ok(Self {
+            draws,
             store: AnyStore::Memory(fast_cache_store::MemoryStore::observed(
                 Limits {
                     max_entries,
@@ -129,7 +136,7 @@ impl MemoryStore {
                 },
                 Representation::evicted,
             )),
-            secret: Secret::from_bytes(&bytes),
+            secret,
             longest: longest
                 .map_err(|error| PyValueError::new_err(error.to_string()))?
                 .unwrap_or(Duration::MAX),
@@ -158,6 +165,7 @@ impl MemoryStore {
         let stored = Stored {
             received: self.now(),
             initial_age: 0,
+            took: 0,
             lifetime: self.longest,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,

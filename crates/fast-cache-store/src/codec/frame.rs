@@ -171,6 +171,7 @@ fn write<R: Portable>(put: &Put<'_, R>, out: &mut Vec<u8>) -> Option<()> {
 fn write_stored<R>(stored: &Stored<R>, out: &mut Vec<u8>) -> Option<()> {
     out.extend_from_slice(&stored.received.micros().to_le_bytes());
     out.extend_from_slice(&stored.initial_age.to_le_bytes());
+    out.extend_from_slice(&stored.took.to_le_bytes());
     for duration in [
         stored.lifetime,
         stored.stale_while_revalidate,
@@ -207,6 +208,7 @@ fn read_stored(unread: &mut Unread<'_>) -> Option<Stored<()>> {
     Some(Stored {
         received: Timestamp::from_micros(unread.i64()?),
         initial_age: unread.u32()?,
+        took: unread.u32()?,
         lifetime: Duration::from_micros(unread.u64()?),
         stale_while_revalidate: Duration::from_micros(unread.u64()?),
         stale_if_error: Duration::from_micros(unread.u64()?),
@@ -232,6 +234,7 @@ fn with<R>(stored: Stored<()>, representation: R) -> Stored<R> {
     Stored {
         received: stored.received,
         initial_age: stored.initial_age,
+        took: stored.took,
         lifetime: stored.lifetime,
         stale_while_revalidate: stored.stale_while_revalidate,
         stale_if_error: stored.stale_if_error,

@@ -47,6 +47,7 @@ fn example() -> Vec<u8> {
     let content = Content::Response(Stored {
         received: stored.received,
         initial_age: 3,
+        took: 250,
         lifetime: Duration::MAX,
         stale_while_revalidate: stored.stale_while_revalidate,
         stale_if_error: stored.stale_if_error,
@@ -148,6 +149,7 @@ proptest! {
         let stored = Stored {
             received: Timestamp::from_micros(received),
             initial_age,
+            took: initial_age / 2,
             lifetime: Duration::from_micros(lifetime.into()),
             stale_while_revalidate: Duration::from_secs(window.into()),
             stale_if_error: Duration::ZERO,

@@ -5,6 +5,7 @@ use crate::kept::Kept;
 use fast_cache_core::fields::cache_status::{CacheName, InvalidCacheName, cache_name};
 use fast_cache_core::key::Secret;
 use fast_cache_engine::clock::Clock;
+use fast_cache_engine::draws::Draws;
 use fast_cache_engine::refreshes::Refreshes;
 use fast_cache_store::{Limits, LocalStore, MemoryStore};
 use parking_lot::RwLock;
@@ -136,9 +137,13 @@ impl CacheBuilder {
         let name = self.name.unwrap_or_else(|| {
             cache_name("fast-cache").expect("a token is a name that the field can hold")
         });
+        let secret = Secret::from_bytes(&secret);
+        #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
+        let draws = Draws::new(secret.digest(b"draws") as u64);
         let shared = Shared {
+            draws,
             store,
-            secret: Secret::from_bytes(&secret),
+            secret,
             clock: self.clock.unwrap_or_else(|| Arc::new(Clock::system())),
             name,
             namespace: self.namespace,

@@ -16,6 +16,7 @@ use fast_cache_core::key::{Identity, Secret};
 use fast_cache_core::purge::{Label, Purge};
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
+use fast_cache_engine::draws::Draws;
 use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_engine::refreshes::Refreshes;
@@ -73,8 +74,9 @@ pub(crate) struct Shared {
     pub(crate) name: CacheName,
     pub(crate) namespace: Box<str>,
     pub(crate) refreshes: Refreshes,
+    pub(crate) draws: Draws,
     pub(crate) flights: Arc<Flights>,
-    /// How long a request waits for another one's answer at most; `None` where none waits.
+    /// How long a request waits for another one's answer at most, where its route does not say; `None` where none waits.
     pub(crate) follower_timeout: Option<Duration>,
     /// Some route is in HTTP mode, so that writes drop what the standard says.
     pub(crate) has_http: AtomicBool,

@@ -20,6 +20,7 @@ use fast_cache_store::{Entry, Found};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::time::Duration;
 
 thread_local! {
     /// Where keys are built.
@@ -35,7 +36,8 @@ pub(crate) enum Step {
     /// The application is asked; these header lines take the place of the request's.
     Forward(Errand, Option<HeaderMap>),
     /// Another request's answer is waited for.
-    Follow(Ticket),
+    /// It is not waited for longer than that.
+    Follow(Ticket, Duration),
     /// The cache has nothing to do with it.
     Pass,
 }
@@ -130,14 +132,18 @@ impl Visit<'_> {
         let stored = found
             .as_ref()
             .and_then(|found| Some((found.entry.response()?, found.soft)));
-        match lookup.decide(stored, absent, shared.now()) {
+        let now = shared.now();
+        match lookup.decide(stored, absent, now) {
             Decision::Serve(serve) => {
                 let Some((stored, _)) = stored else {
                     return self.bypass(Reason::StoreFailed);
                 };
                 let replied = reply(shared, stored, &serve, Came::Found, &asked.lines);
                 self.route.counters.outcome(replied.said.outcome);
-                match (serve.refresh, found) {
+                // Without a background, the client would wait for what it need not.
+                let early = lookup.refresh_early(stored, now, || shared.draws.draw());
+                let early = early.filter(|_| runtime::is_there());
+                match (serve.refresh.or(early), found) {
                     (Some(forward), Some(Found { entry, .. })) => {
                         let refresh = Refresh {
                             forward,
@@ -162,7 +168,10 @@ impl Visit<'_> {
                 let shared = variant.as_ref().map_or(key, Key::borrow);
                 let permit = match self.board(part, &forward, shared) {
                     Boarding::Lead(permit) => Some(permit),
-                    Boarding::Follow(ticket) => return Step::Follow(ticket),
+                    Boarding::Follow(ticket) => {
+                        let limit = plan.policy.follower_timeout.unwrap_or_default();
+                        return Step::Follow(ticket, limit);
+                    }
                     Boarding::Alone => None,
                 };
                 let entry = found.map(|found| found.entry);
@@ -214,7 +223,7 @@ impl Visit<'_> {
 
     /// Whether it may wait for another one's answer.
     fn can_wait(&self) -> bool {
-        self.shared.follower_timeout.is_some() && runtime::is_there()
+        self.route.plan.policy.follower_timeout.is_some() && runtime::is_there()
     }
 
     /// What the request does about others that are under way for the same key.
@@ -255,7 +264,7 @@ impl Visit<'_> {
             self.tags()
         };
         let asking = Asking {
-            fetch: forward.fetch(self.shared.store.birth()),
+            fetch: forward.fetch(self.shared.store.birth(), self.shared.draws.draw()),
             key,
             identity,
             held,

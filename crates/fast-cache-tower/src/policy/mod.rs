@@ -47,6 +47,9 @@ pub struct Policy {
     max_age: Option<Duration>,
     stale_while_revalidate: Duration,
     stale_if_error: Duration,
+    early_refresh: Option<f64>,
+    jitter: f64,
+    waits: Waits,
     tags: Vec<Template>,
     vary: Vec<Box<str>>,
     vary_cookies: Vec<Box<str>>,
@@ -66,6 +69,14 @@ pub struct Policy {
     options: HttpOptions,
 }
 
+/// How long a request waits for another one's answer.
+#[derive(Clone, Copy)]
+enum Waits {
+    AsTheCache,
+    Never,
+    UpTo(Duration),
+}
+
 impl Policy {
     /// Answers may be used again for `max_age`.
     pub fn max_age(max_age: Duration) -> Self {
@@ -82,6 +93,9 @@ impl Policy {
             max_age,
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
+            early_refresh: None,
+            jitter: 0.0,
+            waits: Waits::AsTheCache,
             tags: Vec::new(),
             vary: Vec::new(),
             vary_cookies: Vec::new(),
@@ -183,6 +197,45 @@ impl Policy {
     /// ([RFC 5861 §4](https://www.rfc-editor.org/rfc/rfc5861#section-4)).
     pub fn stale_if_error(mut self, window: Duration) -> Self {
         self.stale_if_error = window;
+        self
+    }
+
+    /// Refreshes hot answers in the background shortly before they expire: each hit does so by chance, the likelier the
+    /// nearer the end and the longer the answer took to be made. `weight` is usually 1; with more it happens sooner, and
+    /// with 0 never. Needs the feature `tokio`.
+    ///
+    /// # Panics
+    ///
+    /// Where the weight is negative, infinite or no number.
+    pub fn early_refresh(mut self, weight: f64) -> Self {
+        assert!(
+            weight.is_finite() && weight >= 0.0,
+            "early_refresh must be finite and not negative: {weight}"
+        );
+        self.early_refresh = (weight > 0.0).then_some(weight);
+        self
+    }
+
+    /// Lets each answer expire sooner by a random part of this fraction of its lifetime, so that answers which were stored
+    /// together do not expire together.
+    ///
+    /// # Panics
+    ///
+    /// Where the fraction is not from 0 up to 1, exclusively.
+    pub fn jitter(mut self, fraction: f64) -> Self {
+        assert!(
+            (0.0..1.0).contains(&fraction),
+            "jitter must be at least 0 and below 1: {fraction}"
+        );
+        self.jitter = fraction;
+        self
+    }
+
+    /// How long a request waits at most while another one for the same key is being answered, on this route; otherwise as
+    /// [`CacheBuilder::follower_timeout`](crate::CacheBuilder::follower_timeout) says. With `None` every request goes by
+    /// itself.
+    pub fn follower_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.waits = timeout.map_or(Waits::Never, Waits::UpTo);
         self
     }
 

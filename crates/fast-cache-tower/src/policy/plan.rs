@@ -1,10 +1,11 @@
 //! A policy as the core reads it.
 
-use super::{KeyFunction, Policy, Reads};
+use super::{KeyFunction, Policy, Reads, Waits};
 use fast_cache_core::key::inputs::Inputs;
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
 use fast_cache_core::policy::{self, Canonical, HttpOptions, Lifetime, Statuses};
 use fast_cache_core::route::Template;
+use std::time::Duration;
 
 /// What a policy comes to, whatever the route.
 pub(crate) struct Plan {
@@ -17,8 +18,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan of a policy, for a route whose template says of some parameters how they are written.
-    pub(crate) fn of(policy: Policy, mut canonical: Vec<(Box<str>, Canonical)>) -> Self {
+    /// The plan of a policy, for a route whose template says of some parameters how they are written. `follower_timeout` is
+    /// the cache's own.
+    pub(crate) fn of(
+        policy: Policy,
+        mut canonical: Vec<(Box<str>, Canonical)>,
+        follower_timeout: Option<Duration>,
+    ) -> Self {
         let is_http = policy.is_http();
         let any = if is_http {
             Statuses::FINAL
@@ -54,6 +60,13 @@ impl Plan {
                 lifetime: policy.max_age.map_or(Lifetime::Response, Lifetime::Fixed),
                 stale_while_revalidate: policy.stale_while_revalidate,
                 stale_if_error: policy.stale_if_error,
+                early_refresh: policy.early_refresh,
+                jitter: policy.jitter,
+                follower_timeout: match policy.waits {
+                    Waits::AsTheCache => follower_timeout,
+                    Waits::Never => None,
+                    Waits::UpTo(timeout) => Some(timeout),
+                },
                 public: policy.public,
                 etag: policy.etag,
                 client_directives: policy.client_directives,

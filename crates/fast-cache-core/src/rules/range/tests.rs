@@ -16,6 +16,7 @@ fn stored(body_length: u64) -> Stored<()> {
     Stored {
         received: MODIFIED.plus(Duration::from_secs(86_400)),
         initial_age: 0,
+        took: 0,
         lifetime: Duration::from_secs(60),
         stale_while_revalidate: Duration::ZERO,
         stale_if_error: Duration::ZERO,

@@ -47,7 +47,7 @@ GUARDED: dict[str, tuple[frozenset[str], str]] = {
     "pyo3": (frozenset({PYTHON}), "only the binding knows Python"),
     "tokio": (frozenset({REDIS, TOWER, PYTHON, EXAMPLES}), "only what talks to a network has a runtime"),
     "redis": (frozenset({REDIS}), "one crate knows Redis"),
-    "heed": (frozenset({SHARED}), "one crate knows LMDB"),
+    "lmdb-master-sys": (frozenset({SHARED}), "one crate knows LMDB"),
     "http": (frozenset({TOWER, EXAMPLES}), "the core's own request type serves every host"),
     "http-body": (frozenset({TOWER, EXAMPLES}), "bodies are the host's own"),
     "axum": (frozenset({TOWER, EXAMPLES}), "one adapter knows axum"),
@@ -61,7 +61,7 @@ BANNED_BELOW_CORE = frozenset(
         *("chrono", "jiff", "time"),  # clocks
         *("getrandom", "rand"),  # chance
         *("log", "tracing"),  # speaking
-        *("heed", "http", "pyo3", "redis", "serde", "serde_json"),  # hosts and stores
+        *("http", "lmdb-master-sys", "pyo3", "redis", "serde", "serde_json"),  # hosts and stores
     }
 )
 

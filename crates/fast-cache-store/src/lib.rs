@@ -18,4 +18,4 @@ mod memory;
 pub use elsewhere::{Elsewhere, Inquired, Inquiry, Lease, LeaseEnd, Leased, Settling};
 pub use entry::{Content, Entry, MAX_LABELS, Searches, Variants};
 pub use local::{Counters, Cursor, Found, Limits, LocalStore, Page, Put, Walk};
-pub use memory::MemoryStore;
+pub use memory::{Judged, MemoryStore};

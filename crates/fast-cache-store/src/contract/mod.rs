@@ -15,8 +15,10 @@ mod race;
 
 pub use race::drops_win_over_fills;
 
+use crate::codec::Portable;
 use crate::entry::Content;
 use crate::local::{Limits, LocalStore, Put};
+use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::{HostPattern, Label, PathPattern, Purge};
 use fast_cache_core::reason::Reason;
@@ -69,6 +71,17 @@ pub(crate) const ROOMY: Limits = Limits {
     max_entries: 10_000,
     max_bytes: 64 << 20,
 };
+
+/// The numbers that the suite stores, so that they can leave the process.
+impl Portable for u64 {
+    fn read<T>(&self, read: impl FnOnce(&[Line<'_>], &[u8]) -> T) -> T {
+        read(&[], &self.to_le_bytes())
+    }
+
+    fn make(_: &[Line<'_>], body: &[u8]) -> Option<(Self, usize)> {
+        Some((Self::from_le_bytes(body.try_into().ok()?), 0))
+    }
+}
 
 /// A store under test.
 struct Subject<S> {

@@ -21,6 +21,8 @@ mod sweeping;
 #[cfg(test)]
 mod tests;
 
+pub use replica::Judged;
+
 use crate::entry::{Content, Entry};
 use crate::generations::{Generations, Verdict};
 use crate::local::{Counters, Cursor, Found, Limits, LocalStore, Page, Put, Walk};

@@ -1,11 +1,53 @@
 //! The memory store as the near part of a store that is shared: its drops are those of the whole.
 
 use super::{MemoryStore, Released};
-use crate::local::{Found, Put, Walk};
-use fast_cache_core::purge::{Cover, PathPattern, PatternId, Purge};
+use crate::entry::{Content, Entry};
+use crate::generations::{Generations, Verdict};
+use crate::local::{Found, Limits, Put, Walk};
+use fast_cache_core::key::Key;
+use fast_cache_core::purge::{Cover, Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
+use fast_cache_core::stored::{Stored, StoredTag, Traits};
+use fast_cache_core::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// An answer that was held against every drop, and is not kept yet.
+#[derive(Debug)]
+pub struct Judged<R> {
+    digest: u128,
+    entry: Arc<Entry<R>>,
+    soft: bool,
+}
+
+impl<R> Judged<R> {
+    /// What a lookup of it finds.
+    pub fn found(&self) -> Found<R> {
+        Found {
+            entry: Arc::clone(&self.entry),
+            soft: self.soft,
+        }
+    }
+}
 
 impl<R: Send + Sync> MemoryStore<R> {
+    /// An empty store in front of one of `whole` bytes. However little it may hold itself, it tells drops apart as
+    /// finely as that one needs; the memory for this (at most 2 MiB) is not among what it may hold.
+    pub fn replica(limits: Limits, whole: usize) -> Self {
+        let generations = Generations::new(whole);
+        for soft in [false, true] {
+            // Told here, so that nothing makes room for it later.
+            let _ = generations.growth(&Purge {
+                covers: vec![Cover::Label(Label::from_bits(0))],
+                soft,
+            });
+        }
+        Self {
+            generations,
+            ..Self::new(limits)
+        }
+    }
+
     /// Drops what the whole store dropped at the logical time `generation`, where that is newer than this one's clock;
     /// otherwise it was done before. The clock then stands at `generation`, so births are the whole store's.
     ///
@@ -30,10 +72,55 @@ impl<R: Send + Sync> MemoryStore<R> {
     ///
     /// [`Reason::Dropped`] where a hard drop since its birth covers it, [`Reason::Tags`] for too many labels.
     pub fn take_in(&self, put: Put<'_, R>) -> Result<Found<R>, Reason> {
+        let judged = self.judge(put)?;
+        self.keep_near(&judged);
+        Ok(judged.found())
+    }
+
+    /// The first half of [`Self::take_in`]: holds an answer against every drop. Runs host patterns; no lock of the
+    /// whole store may be held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take_in`].
+    pub fn judge(&self, put: Put<'_, R>) -> Result<Judged<R>, Reason> {
         let (digest, entry, soft) = self.judged(put)?;
+        Ok(Judged {
+            digest,
+            entry,
+            soft,
+        })
+    }
+
+    /// The second half of [`Self::take_in`]: keeps it near where there is room.
+    pub fn keep_near(&self, judged: &Judged<R>) {
         // Without room, the next lookup asks the whole store again.
-        let _ = self.keep(digest, &entry);
-        Ok(Found { entry, soft })
+        let _ = self.keep(judged.digest, &judged.entry);
+    }
+
+    /// Whether a hard drop covers a response with this birth, path and labels. Unless host patterns may be run
+    /// (`run_host`), what only they could tell is taken for not covered.
+    pub fn covers(&self, birth: u64, path: &str, labels: &[Label], run_host: bool) -> bool {
+        if birth >= self.generations.clock() {
+            return false;
+        }
+        let put = Put {
+            key: Key::new(0, Box::default()),
+            birth,
+            path,
+            labels,
+            content: Content::Response(nothing()),
+            weight: 0,
+        };
+        let Ok(entry) = Entry::new(put, &[], 0) else {
+            return true;
+        };
+        let verdict = if run_host {
+            self.generations.settle(&entry)
+        } else {
+            self.generations.judge(&entry)
+        };
+        verdict == Verdict::Dead
     }
 
     /// The registered pattern with this id, which means nothing outside this process.
@@ -49,5 +136,23 @@ impl<R: Send + Sync> MemoryStore<R> {
     /// Forgets the entry with this digest, whatever its key; whether there was one.
     pub fn forget_digest(&self, digest: u128) -> bool {
         self.remove_digest(digest, |_| true)
+    }
+}
+
+/// A response of which only the entry around it matters.
+fn nothing() -> Stored<()> {
+    Stored {
+        received: Timestamp::default(),
+        initial_age: 0,
+        took: 0,
+        lifetime: Duration::ZERO,
+        stale_while_revalidate: Duration::ZERO,
+        stale_if_error: Duration::ZERO,
+        status: 200,
+        traits: Traits::default(),
+        etag: StoredTag::None,
+        last_modified: None,
+        body_length: 0,
+        representation: (),
     }
 }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod commit;
 pub mod draws;
 pub mod drops;
+pub mod explain;
 pub mod find;
 pub mod flight;
 pub mod held;

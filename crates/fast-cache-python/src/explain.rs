@@ -4,11 +4,9 @@ use crate::application::Application;
 use crate::client::note;
 use crate::scope::{Details, Target};
 use crate::store::MemoryStore;
-use fast_cache_core::exchange::{Decision, Outcome, begin};
-use fast_cache_core::key::{build_key, explain::explain_key};
+use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::freshness::remaining;
-use fast_cache_engine::find::find;
+use fast_cache_engine::explain::{Explaining, explain as explain_request};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -64,57 +62,30 @@ pub(crate) fn explain<'py>(
         bypass(Reason::Method)?;
         return Ok(said);
     };
+    let explained = explain_request(
+        &store.store,
+        &Explaining {
+            secret: &store.secret,
+            identity,
+            policy: &cached.policy,
+            inputs: &cached.inputs,
+            request: &request,
+            noted: &noted,
+            custom: None,
+            kept_out: cached.hooked.then_some(Reason::Hook),
+        },
+        parameter,
+        store.now(),
+    );
     let parts = PyDict::new(py);
-    for (name, value) in explain_key(&cached.inputs, &store.secret, &request, noted.host) {
+    for (name, value) in explained.key {
         parts.set_item(name, value)?;
     }
     said.set_item("key", parts)?;
-    let lookup = match begin(&request, &noted, &cached.policy, parameter) {
-        Ok(lookup) => lookup,
-        Err(reason) => {
-            bypass(reason)?;
-            return Ok(said);
-        }
-    };
-    if cached.hooked {
-        bypass(Reason::Hook)?;
-        return Ok(said);
-    }
-    let mut primary = Vec::new();
-    let key = build_key(
-        identity,
-        &cached.inputs,
-        &store.secret,
-        &request,
-        noted.host,
-        &mut primary,
-    );
-    let finding = find(&store.store, key, &store.secret, cached.selecting(&lines));
-    let stored = finding
-        .found
-        .as_ref()
-        .and_then(|found| Some((found.entry.response()?, found.soft)));
-    if let Some((stored, _)) = stored {
-        let left = remaining(stored, store.now());
-        said.set_item("age", left.age.as_secs_f64())?;
-        said.set_item(
-            "remaining",
-            left.fresh_for.map_or(0.0, |left| left.as_secs_f64()),
-        )?;
-    }
-    match lookup.decide(stored, finding.absent, store.now()) {
-        Decision::Serve(serve) if serve.stale => {
-            said.set_item("outcome", Outcome::Stale.word())?;
-        }
-        Decision::Serve(_) => said.set_item("outcome", Outcome::Hit.word())?,
-        Decision::Unsatisfied => {
-            said.set_item("outcome", Outcome::Miss.word())?;
-            said.set_item("reason", Reason::OnlyIfCached.token())?;
-        }
-        Decision::Forward(forward) => {
-            said.set_item("outcome", Outcome::of_forward(forward.reason).word())?;
-            said.set_item("reason", forward.reason.token())?;
-        }
-    }
+    said.set_item("outcome", explained.outcome.word())?;
+    said.set_item("reason", explained.reason.map(Reason::token))?;
+    said.set_item("age", explained.age.map(|age| age.as_secs_f64()))?;
+    let remaining = explained.remaining.map(|left| left.as_secs_f64());
+    said.set_item("remaining", remaining)?;
     Ok(said)
 }

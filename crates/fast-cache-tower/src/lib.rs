@@ -12,7 +12,7 @@
 //! 3. Bodies stream through while they are recorded: [`body`].
 //! 4. Every answer says in `X-Cache-Status` and `Cache-Status`
 //!    ([RFC 9211](https://www.rfc-editor.org/rfc/rfc9211)) what happened and why; a [`CacheOutcome`] stands in its
-//!    extensions.
+//!    extensions. What would happen to a request, an [`Explanation`] tells.
 //!
 //! # Caveats
 //!
@@ -70,6 +70,7 @@ pub mod cache;
 pub mod drops;
 mod error;
 mod exchange;
+mod explanation;
 mod following;
 pub mod future;
 mod guide;
@@ -87,7 +88,8 @@ mod task;
 
 pub use cache::{Cache, CacheBuilder, Stats};
 pub use drops::{DropLayer, Drops};
-pub use error::PurgeError;
+pub use error::{PurgeError, TemplateError};
+pub use explanation::Explanation;
 pub use fast_cache_core::exchange::Outcome;
 pub use fast_cache_core::purge::{PathPattern, Purge};
 pub use fast_cache_core::reason::Reason;

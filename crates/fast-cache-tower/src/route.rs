@@ -1,6 +1,7 @@
 //! A route: where a policy meets a template.
 
 use crate::cache::Shared;
+use crate::error::TemplateError;
 use crate::policy::{Plan, Policy};
 use crate::request::decoded;
 use fast_cache_core::key::{Identity, Selecting};
@@ -109,6 +110,14 @@ impl Parameters {
             .find(|(known, _)| &**known == name)
             .map(|(_, value)| value.as_str())
     }
+}
+
+/// Whether the template of a path can be read; an empty one stands for none.
+pub(crate) fn check_path(template: &str) -> Result<(), TemplateError> {
+    let mut builder = TableBuilder::new();
+    builder
+        .route(&as_starlette_writes(template), None, 0)
+        .map_err(|error| TemplateError::new(template, error))
 }
 
 /// Parameters of which the template says how they are written.

@@ -3,6 +3,7 @@
 use crate::body::CacheBody;
 use crate::cache::Cache;
 use crate::exchange::{Part, Replied, Step, Visit};
+use crate::explanation::Explanation;
 use crate::future::ResponseFuture;
 use crate::guide::{Guide, Guided};
 use crate::request::{Head, has_body};
@@ -67,6 +68,11 @@ impl<S> CacheService<S> {
     /// The service inside.
     pub fn get_ref(&self) -> &S {
         &self.inner
+    }
+
+    /// What would be done with a request, and why.
+    pub fn explain<A: Body>(&self, request: &Request<A>) -> Explanation {
+        Explanation::of(&self.cache.shared, &self.guide, request)
     }
 
     /// What the layer has to do with a request; `None` where that is nothing.

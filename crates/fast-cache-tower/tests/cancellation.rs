@@ -110,3 +110,76 @@ fn safety_31_an_abandoned_exchange_is_in_nobodys_way() {
     assert!(next.as_mut().poll(&mut context).is_pending());
     assert!(next.as_mut().poll(&mut context).is_ready());
 }
+
+#[test]
+fn a_write_that_is_given_up_before_its_answer_drops_nothing() {
+    let (cache, _) = cache();
+    let write = || {
+        let service = service_fn(|_: http::Request<Full<Bytes>>| async {
+            give_way(1).await;
+            Ok::<_, support::Failure>(Response::new(Script::of(&[Data("a"), Wait, Data("b")])))
+        });
+        let layer = cache.drop_on_success().tag("all");
+        layer.layer(service).oneshot(get("/", &[]))
+    };
+    let mut context = Context::from_waker(Waker::noop());
+    {
+        let mut given_up = pin!(write());
+        assert!(given_up.as_mut().poll(&mut context).is_pending());
+    }
+    assert_eq!(cache.stats().drops, 0);
+    let mut answered = pin!(write());
+    assert!(answered.as_mut().poll(&mut context).is_pending());
+    let Poll::Ready(response) = answered.as_mut().poll(&mut context) else {
+        panic!("it has an answer")
+    };
+    assert_eq!(cache.stats().drops, 1);
+    // Whoever stops reading ends the answer, too.
+    drop(response);
+    assert_eq!(cache.stats().drops, 2);
+}
+
+#[test]
+fn an_endless_body_passes_and_is_not_stored() {
+    let (cache, _) = cache();
+    let service = service_fn(|_: http::Request<Full<Bytes>>| async {
+        Ok::<_, support::Failure>(Response::new(Endless))
+    });
+    let layer = cache.store(Policy::max_age(Duration::from_secs(60)));
+    let service = layer.layer(service);
+    let mut context = Context::from_waker(Waker::noop());
+    let mut answered = pin!(service.oneshot(get("/", &[])));
+    let Poll::Ready(Ok(response)) = answered.as_mut().poll(&mut context) else {
+        panic!("its head waits for nothing")
+    };
+    let mut body = pin!(response.into_body());
+    // More than is stored of any body.
+    for _ in 0..(2 << 20) / Endless::FRAME.len() {
+        let frame = body.as_mut().poll_frame(&mut context);
+        let Poll::Ready(Some(Ok(frame))) = frame else {
+            panic!("it goes on for ever")
+        };
+        assert_eq!(frame.data_ref().map(Bytes::len), Some(Endless::FRAME.len()));
+    }
+    assert!(!body.is_end_stream());
+    assert_eq!(cache.stats().stores, 0);
+}
+
+struct Endless;
+
+impl Endless {
+    const FRAME: &[u8] = &[b'x'; 4096];
+}
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = support::Failure;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, support::Failure>>> {
+        let data = Bytes::from_static(Self::FRAME);
+        Poll::Ready(Some(Ok(http_body::Frame::data(data))))
+    }
+}

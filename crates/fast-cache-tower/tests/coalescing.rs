@@ -68,9 +68,16 @@ impl Gate {
 
 /// A request that goes on by itself: its outcome and its body, or its error.
 fn start(service: &CacheService<Handler>) -> tokio::task::JoinHandle<(Option<Outcome>, String)> {
+    start_with(service, get("/", &[]))
+}
+
+fn start_with(
+    service: &CacheService<Handler>,
+    request: Request<Full<Bytes>>,
+) -> tokio::task::JoinHandle<(Option<Outcome>, String)> {
     type Response = http::Response<fast_cache_tower::body::CacheBody<Full<Bytes>>>;
     type Answered = Pin<Box<dyn Future<Output = Result<Response, Failure>> + Send>>;
-    let answered: Answered = Box::pin(service.clone().oneshot(get("/", &[])));
+    let answered: Answered = Box::pin(service.clone().oneshot(request));
     tokio::spawn(async move {
         match answered.await {
             Ok(response) => {
@@ -235,4 +242,31 @@ async fn a_route_has_the_last_word_on_how_long_is_waited() {
             request.await.expect("a request");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_30_requests_for_known_variants_wait_for_their_own_only() {
+    let gate = Gate::new();
+    let varied = |call: usize| {
+        let mut response = text(&call.to_string());
+        response.headers_mut().insert("vary", "accept".parse()?);
+        Ok(response)
+    };
+    let service = gate.behind(&cache().0, varied);
+    let start = |accept: &str| start_with(&service, get("/", &[("accept", accept)]));
+    gate.permits.add_permits(1);
+    let first = start("text/plain").await.expect("a request");
+    assert_eq!((first.1.as_str(), gate.calls()), ("1", 1));
+    // Now it is known that answers vary: two wait for two variants each, and nobody for another one.
+    let waiting = ["text/html", "text/css", "text/html", "text/css"].map(start);
+    settle().await;
+    assert_eq!(gate.calls(), 3);
+    gate.permits.add_permits(2);
+    let mut bodies = Vec::new();
+    for request in waiting {
+        bodies.push(request.await.expect("a request").1);
+    }
+    assert_eq!((&bodies[0], &bodies[1]), (&bodies[2], &bodies[3]));
+    assert_ne!(bodies[0], bodies[1]);
+    assert_eq!(gate.calls(), 3);
 }

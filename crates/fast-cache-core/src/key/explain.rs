@@ -59,6 +59,11 @@ pub fn explain_key(
     parts
 }
 
+/// The same for a key that the route's author made: it may hold anything, and so is concealed.
+pub fn explain_custom_key(secret: &Secret, text: &str) -> Vec<(String, String)> {
+    vec![("custom".to_owned(), concealed(secret, text.as_bytes()))]
+}
+
 fn explain_query(
     inputs: &Inputs,
     secret: &Secret,

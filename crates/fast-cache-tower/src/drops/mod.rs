@@ -20,15 +20,25 @@ mod rule;
 pub(crate) use rule::{Done, DropRule, Pending};
 
 use crate::cache::Cache;
+use crate::error::{TemplateError, written};
 use crate::guide::{DropGuide, Guide, LazyGuide};
 use crate::policy::template;
+use crate::route::check_path;
 use crate::service::CacheService;
 use fast_cache_core::purge::PathPattern;
 use fast_cache_core::route::Template;
+use fast_cache_engine::drops::Filled;
 use http::StatusCode;
 use std::fmt;
 use std::sync::Arc;
 use tower_layer::Layer;
+
+/// Paths that are dropped.
+#[derive(Clone, Debug)]
+enum Path {
+    Pattern(PathPattern),
+    Filled(Filled),
+}
 
 type OnStatus = Arc<dyn Fn(StatusCode) -> bool + Send + Sync>;
 
@@ -37,7 +47,7 @@ type OnStatus = Arc<dyn Fn(StatusCode) -> bool + Send + Sync>;
 #[must_use]
 pub struct Drops {
     tags: Vec<Template>,
-    paths: Vec<Box<str>>,
+    paths: Vec<Path>,
     patterns: Vec<PathPattern>,
     routes: Vec<Box<str>>,
     soft: bool,
@@ -55,10 +65,19 @@ impl Drops {
     ///
     /// # Panics
     ///
-    /// Where a `{name:convertor}` in it names a convertor that does not exist.
-    pub fn tag(mut self, tag: &str) -> Self {
-        self.tags.push(template(tag));
-        self
+    /// Where [`Drops::try_tag`] fails.
+    pub fn tag(self, tag: &str) -> Self {
+        written(self.try_tag(tag))
+    }
+
+    /// [`Drops::tag`], for tags that come from elsewhere than code.
+    ///
+    /// # Errors
+    ///
+    /// Where a `{name:convertor}` in it names a convertor that does not exist, or a name stands twice.
+    pub fn try_tag(mut self, tag: &str) -> Result<Self, TemplateError> {
+        self.tags.push(template(tag)?);
+        Ok(self)
     }
 
     /// Paths: a plain text is a prefix; in one with `*`, that stands for any run of characters; `"/users/{id}"` is filled
@@ -66,11 +85,19 @@ impl Drops {
     ///
     /// # Panics
     ///
-    /// Where a `{name:convertor}` in it names a convertor that does not exist.
-    pub fn path(mut self, path: &str) -> Self {
-        template(path);
-        self.paths.push(path.into());
-        self
+    /// Where [`Drops::try_path`] fails.
+    pub fn path(self, path: &str) -> Self {
+        written(self.try_path(path))
+    }
+
+    /// [`Drops::path`], for paths that come from elsewhere than code.
+    ///
+    /// # Errors
+    ///
+    /// Where a `{name:convertor}` in it names a convertor that does not exist, or a name stands twice.
+    pub fn try_path(mut self, path: &str) -> Result<Self, TemplateError> {
+        self.paths.push(Path::read(path)?);
+        Ok(self)
     }
 
     /// Every path that a pattern of your own matches.
@@ -95,6 +122,17 @@ impl Drops {
     pub fn on(mut self, on: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
         self.on = Some(Arc::new(on));
         self
+    }
+}
+
+impl Path {
+    fn read(path: &str) -> Result<Self, TemplateError> {
+        Ok(match (path.contains('{'), path.contains('*')) {
+            (true, true) => Self::Filled(Filled::Glob(template(path)?)),
+            (true, false) => Self::Filled(Filled::Subtree(template(path)?)),
+            (false, true) => Self::Pattern(PathPattern::glob(path)),
+            (false, false) => Self::Pattern(PathPattern::prefix(path)),
+        })
     }
 }
 
@@ -129,10 +167,24 @@ impl DropLayer {
     }
 
     /// The template of the route's paths, where the framework does not tell. With axum it does.
-    pub fn template(mut self, template: &str) -> Self {
+    ///
+    /// # Panics
+    ///
+    /// Where [`DropLayer::try_template`] fails.
+    pub fn template(self, template: &str) -> Self {
+        written(self.try_template(template))
+    }
+
+    /// [`DropLayer::template`], for templates that come from elsewhere than code.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be read.
+    pub fn try_template(mut self, template: &str) -> Result<Self, TemplateError> {
+        check_path(template)?;
         self.template = template.into();
         self.guide = LazyGuide::default();
-        self
+        Ok(self)
     }
 
     /// These drops instead of those that were named so far.

@@ -1,8 +1,7 @@
 //! Drops made ready: registered with the store, and filled from requests.
 
-use super::{Drops, OnStatus};
+use super::{Drops, OnStatus, Path};
 use crate::cache::Shared;
-use crate::policy::template;
 use crate::route::Parameters;
 use fast_cache_core::purge::{Cover, Label, PathPattern, Purge};
 use fast_cache_core::request::Method;
@@ -43,12 +42,10 @@ impl DropRule {
         let mut register = |pattern: PathPattern| {
             fixed.push(Cover::Registered(shared.store.register(pattern)));
         };
-        for path in &drops.paths {
-            match (path.contains('{'), path.contains('*')) {
-                (true, true) => filled.push(Filled::Glob(template(path))),
-                (true, false) => filled.push(Filled::Subtree(template(path))),
-                (false, true) => register(PathPattern::glob(path)),
-                (false, false) => register(PathPattern::prefix(path)),
+        for path in drops.paths {
+            match path {
+                Path::Filled(path) => filled.push(path),
+                Path::Pattern(pattern) => register(pattern),
             }
         }
         drops.patterns.into_iter().for_each(register);

@@ -40,7 +40,7 @@ impl NumbersBuilder {
 
     /// # Panics
     ///
-    /// Where the template cannot stand in a table of routes.
+    /// Where the template cannot be read, or more than 63 different methods are named.
     pub(super) fn add(&mut self, methods: Option<&[Method]>, template: &str) {
         let names: Option<Vec<&str>> =
             methods.map(|methods| methods.iter().map(Method::as_str).collect());

@@ -42,7 +42,7 @@ struct Dropping {
 impl RuleBook {
     /// # Panics
     ///
-    /// Where a template cannot stand in a table of routes.
+    /// Where a template cannot be read, or more than 63 different methods are named.
     pub(crate) fn new(
         shared: &Shared,
         rules: &[Rule],

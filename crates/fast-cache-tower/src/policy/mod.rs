@@ -6,6 +6,7 @@ mod reads;
 pub(crate) use plan::Plan;
 pub use reads::Reads;
 
+use crate::error::{TemplateError, written};
 use fast_cache_core::policy::{Canonical, HttpOptions, Statuses};
 use fast_cache_core::route::{Template, parse_template};
 use http::request::Parts;
@@ -126,10 +127,19 @@ impl Policy {
     ///
     /// # Panics
     ///
-    /// Where a `{name:convertor}` in it names a convertor that does not exist.
-    pub fn tag(mut self, tag: &str) -> Self {
-        self.tags.push(template(tag));
-        self
+    /// Where [`Policy::try_tag`] fails.
+    pub fn tag(self, tag: &str) -> Self {
+        written(self.try_tag(tag))
+    }
+
+    /// [`Policy::tag`], for tags that come from elsewhere than code.
+    ///
+    /// # Errors
+    ///
+    /// Where a `{name:convertor}` in it names a convertor that does not exist, or a name stands twice.
+    pub fn try_tag(mut self, tag: &str) -> Result<Self, TemplateError> {
+        self.tags.push(template(tag)?);
+        Ok(self)
     }
 
     /// A request header that joins the key; `"cookie:NAME"` for one cookie.
@@ -319,7 +329,7 @@ impl fmt::Debug for Policy {
     }
 }
 
-/// A template that was written in code.
-pub(crate) fn template(text: &str) -> Template {
-    parse_template(text).unwrap_or_else(|error| panic!("{text:?}: {error}"))
+/// Reads the template of a tag, or of what a drop covers.
+pub(crate) fn template(text: &str) -> Result<Template, TemplateError> {
+    parse_template(text).map_err(|error| TemplateError::new(text, error))
 }

@@ -1,0 +1,178 @@
+//! Those who wait for another request's answer: that they may go away at any moment, and that they ask no service that
+//! is not ready.
+#![cfg(feature = "tokio")]
+
+mod support;
+
+use bytes::Bytes;
+use fast_cache_tower::Policy;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use support::{Failure, cache, get};
+use tower::{Layer, Service};
+
+/// A service that is ready when it is told so, must be ready when it is called, and answers when it is told what.
+#[derive(Clone, Default)]
+struct Told {
+    shared: Arc<Shared>,
+    was_ready: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_ready: AtomicBool,
+    calls: AtomicUsize,
+    answer: Mutex<Option<Result<&'static str, &'static str>>>,
+}
+
+type Answered = Result<Response<Full<Bytes>>, Failure>;
+
+impl Told {
+    fn ready(&self, is_ready: bool) {
+        self.shared.is_ready.store(is_ready, Ordering::SeqCst);
+    }
+
+    fn calls(&self) -> usize {
+        self.shared.calls.load(Ordering::SeqCst)
+    }
+
+    fn answer(&self, answer: Result<&'static str, &'static str>) {
+        *self.shared.answer.lock().expect("nobody panicked") = Some(answer);
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Told {
+    type Response = Response<Full<Bytes>>;
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Answered> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        self.was_ready = self.shared.is_ready.load(Ordering::SeqCst);
+        if self.was_ready {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    }
+
+    fn call(&mut self, _: Request<Full<Bytes>>) -> Self::Future {
+        assert!(std::mem::take(&mut self.was_ready), "it was not ready");
+        self.shared.calls.fetch_add(1, Ordering::SeqCst);
+        let shared = Arc::clone(&self.shared);
+        Box::pin(std::future::poll_fn(move |_| {
+            match shared.answer.lock().expect("nobody panicked").take() {
+                None => Poll::Pending,
+                Some(answer) => Poll::Ready(match answer {
+                    Ok(body) => Ok(Response::new(Full::from(body))),
+                    Err(error) => Err(error.into()),
+                }),
+            }
+        }))
+    }
+}
+
+/// Polls once.
+fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A cached service, and what begins a request to a clone of it.
+macro_rules! behind {
+    ($told:ident, $cache:ident, $begin:ident) => {
+        let $told = Told::default();
+        let ($cache, _) = cache();
+        let layer = $cache.store(Policy::max_age(Duration::from_secs(60)));
+        let service = layer.layer($told.clone());
+        let $begin = || {
+            let mut service = service.clone();
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(service.poll_ready(&mut context).is_ready());
+            Box::pin(service.call(get("/", &[])))
+        };
+        $told.ready(true);
+    };
+}
+
+async fn body(
+    response: Result<Response<fast_cache_tower::body::CacheBody<Full<Bytes>>>, Failure>,
+) -> Bytes {
+    let response = response.expect("an answer");
+    let collected = pin!(response.into_body().collect()).await;
+    collected.expect("a whole body").to_bytes()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_takes_over_asks_no_service_that_is_not_ready() {
+    behind!(told, cache, begin);
+    let mut leader = begin();
+    let mut follower = begin();
+    assert!(poll(&mut leader).is_pending() && poll(&mut follower).is_pending());
+    assert_eq!(told.calls(), 1);
+    told.ready(false);
+    told.answer(Err("the first call failed"));
+    assert!(matches!(poll(&mut leader), Poll::Ready(Err(_))));
+    // It leads now, and waits for the service.
+    assert!(poll(&mut follower).is_pending());
+    assert_eq!(told.calls(), 1);
+    told.ready(true);
+    assert!(poll(&mut follower).is_pending());
+    assert_eq!(told.calls(), 2);
+    told.answer(Ok("good"));
+    let Poll::Ready(answered) = poll(&mut follower) else {
+        panic!("it has an answer")
+    };
+    assert_eq!(body(answered).await, "good");
+    assert_eq!(cache.stats().stores, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_31_one_who_goes_away_while_waiting_is_in_nobodys_way() {
+    behind!(told, cache, begin);
+    let mut leader = begin();
+    let mut gone = begin();
+    let mut follower = begin();
+    assert!(poll(&mut leader).is_pending());
+    assert!(poll(&mut gone).is_pending() && poll(&mut follower).is_pending());
+    drop(gone);
+    told.answer(Ok("good"));
+    let Poll::Ready(answered) = poll(&mut leader) else {
+        panic!("it has an answer")
+    };
+    assert_eq!(body(answered).await, "good");
+    let Poll::Ready(answered) = poll(&mut follower) else {
+        panic!("it is stored")
+    };
+    assert_eq!(body(answered).await, "good");
+    assert_eq!((told.calls(), cache.stats().hits), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn safety_31_one_who_goes_away_after_taking_over_hands_on() {
+    behind!(told, cache, begin);
+    let mut leader = begin();
+    let mut second = begin();
+    let mut third = begin();
+    for request in [&mut leader, &mut second, &mut third] {
+        assert!(poll(request).is_pending());
+    }
+    told.ready(false);
+    drop(leader);
+    // It leads now, waits for the service, and goes away before that is ready.
+    assert!(poll(&mut second).is_pending());
+    drop(second);
+    assert_eq!((told.calls(), cache.stats().stores), (1, 0));
+    assert!(poll(&mut third).is_pending());
+    told.ready(true);
+    assert!(poll(&mut third).is_pending());
+    assert_eq!(told.calls(), 2);
+    told.answer(Ok("good"));
+    let Poll::Ready(answered) = poll(&mut third) else {
+        panic!("it has an answer")
+    };
+    assert_eq!(body(answered).await, "good");
+}

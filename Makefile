@@ -73,6 +73,10 @@ format: venv-lint ## Format the Rust and Python sources
 	$(LINT_VENV)/bin/ruff format
 	$(LINT_VENV)/bin/ruff check --fix
 
+.PHONY: public-api
+public-api: cargo ## Write down the public API of the Rust crate, which `make lint` compares
+	@$(PYTHON) scripts/public_api.py --write
+
 .PHONY: clean
 clean: ## Remove whatever the other verbs made
 	rm -rf target dist build .venv .venvs .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -90,6 +94,11 @@ test-rust: cargo ## Run the Rust tests and doc tests
 	else \
 		cargo test --locked --workspace --all-features --exclude fast-cache-python --lib --bins --tests; \
 	fi
+	@echo "Rust tests of the tower host, feature by feature"
+	@for features in "" tokio axum; do \
+		cargo test --quiet --locked -p fast-cache-tower --no-default-features --features "$$features" \
+			--lib --test bodies --test safety --test scenarios; \
+	done
 	@echo "Rust tests under many orders of threads"
 	@RUSTFLAGS="--cfg shuttle" cargo test --quiet --locked -p fast-cache-engine --lib --target-dir target/shuttle
 	@echo "Rust doc tests"
@@ -123,10 +132,11 @@ lint-rust: cargo ## Check the Rust sources with rustfmt and clippy
 	@cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	@echo "clippy, feature by feature"
 	@for features in "" tokio axum; do \
-		cargo clippy --locked --package fast-cache-tower --no-default-features --features "$$features" -- -D warnings; \
+		cargo clippy --locked --package fast-cache-tower --all-targets --no-default-features --features "$$features" -- -D warnings; \
 	done
 	@echo "rustdoc"
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --package fast-cache-tower --all-features
+	@$(PYTHON) scripts/public_api.py
 
 .PHONY: lint-python
 lint-python: wheel venv-lint ## Check the Python sources with ruff and mypy, and the stubs against the binary

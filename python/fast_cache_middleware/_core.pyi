@@ -22,9 +22,12 @@ __all__ = [
     "SendMessages",
     "Settling",
     "SystemClock",
+    "is_usual_pattern",
 ]
 
 _Path = tuple[str, str, re.Pattern[str] | None]
+
+def is_usual_pattern(path: str, pattern: str, convertors: dict[str, Any], convertor: type[Any]) -> bool: ...
 
 @disjoint_base
 class SystemClock:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any
 
 from .config import CacheConfig, CacheDropConfig
@@ -116,9 +116,10 @@ def cached_endpoints(analysis: Analysis) -> Mapping[object, list[object]]:
     """The endpoints of cached routes by `endpoint_key`."""
     known: dict[object, list[object]] = {}
     for record in _cached_records(analysis):
-        same = known.setdefault(endpoint_key(record.endpoint), [])
-        if not any(one is record.endpoint for one in same):
-            same.append(record.endpoint)
+        endpoint = record.endpoint
+        same = known.setdefault(id(endpoint) if type(endpoint) is FunctionType else endpoint_key(endpoint), [])
+        if not same or not any(one is endpoint for one in same):
+            same.append(endpoint)
     return known
 
 
@@ -144,7 +145,8 @@ class _Specs:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._made: dict[object, CachedSpec] = {}
+        self._made: dict[object, tuple[CachedSpec, Inputs]] = {}
+        """With the inputs that each was made of, so that no others can have the same identity."""
 
     def of(self, record: RouteRecord, config: CacheConfig) -> CachedSpec:
         overrides = overrides_of(record)
@@ -153,12 +155,13 @@ class _Specs:
             raise ConfigError(f"{record.path}: the inputs of a cached route are unknown")
         token = overrides_token(overrides) if overrides else ()
         max_age = config.resolved_max_age(self._settings.controller.default_ttl)
-        # A `key_func` may be equal to another one, or without a hash.
-        key = (max_age, _fields_of(config), id(config.key_func), inputs, record.methods, token)
+        # A `key_func` may be equal to another one, or without a hash. Inputs that are equal are mostly the same.
+        key = (max_age, _fields_of(config), id(config.key_func), id(inputs), record.methods, token)
         made = self._made.get(key)
         if made is None:
-            made = self._made[key] = _cached(max_age, config, record.methods, inputs, token, self._settings)
-        return made
+            spec = _cached(max_age, config, record.methods, inputs, token, self._settings)
+            made = self._made[key] = (spec, inputs)
+        return made[0]
 
 
 _fields_of = attrgetter(

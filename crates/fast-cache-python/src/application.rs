@@ -45,12 +45,12 @@ pub(crate) struct Route {
 /// What a cached route asks for.
 #[derive(Debug)]
 pub(crate) struct Cached {
-    pub(crate) policy: Policy,
-    pub(crate) inputs: Inputs,
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) inputs: Arc<Inputs>,
     /// The methods that are answered from the cache, with the identity that their keys begin with.
     pub(crate) identities: Box<[(Box<str>, Identity)]>,
     pub(crate) endpoint_label: Label,
-    pub(crate) tags: Box<[Template]>,
+    pub(crate) tags: Arc<[Template]>,
     pub(crate) key_func: Option<Py<PyAny>>,
     pub(crate) hooked: bool,
     pub(crate) strict: bool,
@@ -97,14 +97,15 @@ impl Options {
         if !cached.policy.is_http() {
             return cached;
         }
-        cached.policy.options = HttpOptions {
+        let policy = Arc::make_mut(&mut cached.policy);
+        policy.options = HttpOptions {
             heuristics: self.heuristics,
             cdn_cache_control: self.cdn_cache_control,
             stale_on_error: self.stale_on_error,
             normalize_language: self.normalize_language,
         };
         if self.any_status {
-            cached.policy.statuses = Statuses::FINAL;
+            policy.statuses = Statuses::FINAL;
         }
         cached
     }

@@ -9,6 +9,7 @@
 //! | `visit` | one request for a route with a configuration |
 //! | `joining` | what it does about others for the same key |
 //! | `scope`, `lines` | scopes and header lists, read in place |
+//! | `template` | path templates as the framework compiles them |
 //! | `application`, `specs`, `drops` | the analysed application, as Python hands it over |
 //! | `overrides` | whether the dependencies are still those that were analysed |
 //! | `client` | what a scope tells of the client beside its headers |
@@ -66,6 +67,7 @@ mod specs;
 mod stale;
 mod store;
 mod strict;
+mod template;
 mod validation;
 mod visit;
 mod wait;
@@ -95,4 +97,6 @@ mod _core {
     use crate::settling::Settling;
     #[pymodule_export]
     use crate::store::{MemoryStore, SystemClock};
+    #[pymodule_export]
+    use crate::template::is_usual_pattern;
 }

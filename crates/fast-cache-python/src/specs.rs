@@ -10,6 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What a `CacheConfig` came to, as the Python side hands it over.
@@ -68,11 +69,11 @@ pub(crate) struct SpecReader<'py> {
 
 /// What a spec says of every route that has it.
 struct Read {
-    policy: Policy,
-    inputs: Inputs,
+    policy: Arc<Policy>,
+    inputs: Arc<Inputs>,
     /// The methods that are answered from the cache, each beside the text that stands for it in identities.
     methods: Vec<(Box<str>, String)>,
-    tags: Box<[Template]>,
+    tags: Arc<[Template]>,
     key_func: Option<Py<PyAny>>,
     hooked: bool,
     strict: bool,
@@ -100,13 +101,13 @@ impl<'py> SpecReader<'py> {
             |method: &str| Identity::of_route(namespace, method, host, template, &read.inputs);
         let methods = read.methods.iter();
         Ok(Cached {
-            policy: read.policy.clone(),
-            inputs: read.inputs.clone(),
+            policy: Arc::clone(&read.policy),
+            inputs: Arc::clone(&read.inputs),
             identities: methods
                 .map(|(method, text)| (method.clone(), identity(text)))
                 .collect(),
             endpoint_label: label,
-            tags: read.tags.clone(),
+            tags: Arc::clone(&read.tags),
             key_func: read
                 .key_func
                 .as_ref()
@@ -130,10 +131,10 @@ impl Read {
             (method.as_str().into(), method_and_variant)
         });
         Ok(Self {
-            policy: policy(&spec, &plan, template)?,
+            policy: Arc::new(policy(&spec, &plan, template)?),
             methods: methods.collect(),
             tags: tags.collect::<PyResult<_>>()?,
-            inputs: plan.inputs,
+            inputs: Arc::new(plan.inputs),
             key_func: spec.key_func,
             hooked: spec.hooked,
             strict: spec.strict,

@@ -229,7 +229,7 @@ impl<'py> Visit<'_, '_, 'py> {
             .route
             .cached
             .iter()
-            .flat_map(|cached| &cached.tags);
+            .flat_map(|cached| cached.tags.iter());
         let parameter = |name: &str| self.taken.parameters.get(name);
         Errand {
             application: self.application.clone_ref(self.py),

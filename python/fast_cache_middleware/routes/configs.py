@@ -17,9 +17,9 @@ AnyConfig = CacheConfig | CacheDropConfig
 Rule = CacheRule | DropRule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Configs:
-    """What one route is to do."""
+    """What one route is to do. Never changed once it is made."""
 
     cache: CacheConfig | None = None
     drops: tuple[CacheDropConfig, ...] = ()
@@ -38,8 +38,11 @@ class ConfigReader:
         """The configs of one route: the last `CacheConfig` in FastAPI's order wins, then a mark; drops add up."""
         inner = () if dependant is None else dependant.dependencies
         marked = type(endpoint) is not FunctionType or bool(endpoint.__dict__)
-        if not inner and not marked:
-            return NOTHING
+        if not marked:
+            if not inner:
+                return NOTHING
+            if len(inner) == 1 and type(inner[0].call) is CacheConfig:
+                return Configs(inner[0].call)
         cache: CacheConfig | None = None
         drops: dict[int, CacheDropConfig] = {}
         for config in self._configs(inner, []):
@@ -79,7 +82,10 @@ class ConfigReader:
 def check(configs: Configs, name: Callable[[], str], path: str) -> None:
     """Raise `ConfigError` where a template of a config names a path parameter that the route does not have; `name` is
     what to call the route then."""
-    for config in (configs.cache, *configs.drops):
+    cache, drops = configs.cache, configs.drops
+    if not drops and (cache is None or not cache.parameter_names):
+        return
+    for config in (cache, *drops):
         if config is None or not config.parameter_names:
             continue
         known = template.parameters(path)

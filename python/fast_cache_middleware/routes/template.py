@@ -11,6 +11,8 @@ from starlette.convertors import (
     UUIDConvertor,
 )
 
+from fast_cache_middleware._core import is_usual_pattern
+
 _FLAGS: Final = int(re.UNICODE)
 _UUID: Final = "-?".join(["[0-9a-fA-F]{8}", *["[0-9a-fA-F]{4}"] * 3, "[0-9a-fA-F]{12}"])
 _BUILT_IN: Final[dict[str, tuple[type, str]]] = {
@@ -20,8 +22,6 @@ _BUILT_IN: Final[dict[str, tuple[type, str]]] = {
     "float": (FloatConvertor, r"[0-9]+(\.[0-9]+)?"),
     "uuid": (UUIDConvertor, _UUID),
 }
-_RARE: Final = re.compile(r"[^\w/{}.-]", re.ASCII)
-"""What a pattern may have to escape, but for `{`, `}`, `.` and `-`."""
 _PARAMETER: Final = re.compile(r"\{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?\}")
 
 
@@ -56,25 +56,13 @@ def is_plain(path: str, compiled: re.Pattern[str], convertors: dict[str, Any]) -
     """Whether the framework matches this template by built-in convertors and nothing else."""
     if compiled.flags != _FLAGS:
         return False
-    pattern = _simple_regex(path, convertors)
-    return compiled.pattern == (_regex(path, convertors) if pattern is None else pattern)
+    pattern = compiled.pattern
+    return is_usual_pattern(path, pattern, convertors, StringConvertor) or pattern == _regex(path, convertors)
 
 
 def has_custom_convertor(path: str, convertors: dict[str, Any]) -> bool:
     """Whether a convertor is not one of the five built-in ones."""
     return _regex(path, convertors) is None
-
-
-def _simple_regex(path: str, convertors: dict[str, Any]) -> str | None:
-    """What `_regex` makes of the usual template, in a third of the time; `None` for any other."""
-    if ":" in path or _RARE.search(path) is not None:
-        return None
-    pattern = path.replace(".", r"\.").replace("-", r"\-")
-    for name, convertor in convertors.items():
-        if type(convertor) is not StringConvertor:
-            return None
-        pattern = pattern.replace(f"{{{name}}}", f"(?P<{name}>[^/]+)")
-    return None if "{" in pattern or "}" in pattern else f"^{pattern}$"
 
 
 def _regex(path: str, convertors: dict[str, Any] | None) -> str | None:

@@ -61,7 +61,7 @@ impl Errand {
         let lines = headers.lines();
         let head = self.held.as_ref().is_some_and(|held| held.head);
         let method = if head { Method::Head } else { Method::Get };
-        let policy = route.cached.as_ref().map(|cached| &cached.policy);
+        let policy = route.cached.as_ref().map(|cached| &*cached.policy);
         let default = fast_cache_core::policy::Policy::default();
         let client = Client::of(&lines, method, policy.unwrap_or(&default));
         let store = self.store.get();

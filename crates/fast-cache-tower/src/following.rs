@@ -1,14 +1,15 @@
-//! A request that waits for another one's answer, and then is looked up anew: by then the answer is in the store, or it
-//! goes on by itself.
+//! A request that waits for another one's answer, or for the word of those who share the store, and then is looked up
+//! anew: by then the answer is in the store, or it goes on by itself.
 
 use crate::cache::Shared;
-use crate::exchange::{Part, Replied};
+use crate::exchange::Replied;
 use crate::runtime::Timer;
 use crate::service::{Ask, CacheService, Called};
 use crate::task::Task;
-use fast_cache_engine::flight::{News, Ticket};
+use fast_cache_engine::waiting::{Awaited, Part};
 use http::Request;
 use http_body::Body;
+use smallvec::SmallVec;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -19,11 +20,13 @@ use tower_service::Service;
 pub(crate) struct Following<S, A> {
     service: CacheService<S>,
     stage: Stage<A>,
+    /// The digests of the keys that those who share the store were asked for.
+    asked: SmallVec<[u128; 2]>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "it is boxed as a whole")]
 enum Stage<A> {
-    Waiting(Ticket, Timer, Request<A>),
+    Waiting(Awaited, Timer, Request<A>),
     /// It asks the service, once that is ready.
     Readying(Ask<A>),
     Over,
@@ -41,12 +44,15 @@ impl<S, A> Following<S, A> {
     pub(crate) fn new(
         service: CacheService<S>,
         request: Request<A>,
-        ticket: Ticket,
+        awaited: Awaited,
         limit: Duration,
     ) -> Self {
+        let asked = awaited.asked().into_iter().collect();
+        let timer = Timer::after(limit);
         Self {
             service,
-            stage: Stage::Waiting(ticket, Timer::after(limit), request),
+            stage: Stage::Waiting(awaited, timer, request),
+            asked,
         }
     }
 }
@@ -67,14 +73,13 @@ where
             let task = None;
             return Ok(Stage::Readying(Ask { request, task }));
         };
-        match self.service.look_up(guided, request, part) {
+        match self.service.look_up(guided, request, part, &self.asked) {
             // What is stale by then, somebody else will refresh.
             Called::Answer(replied) | Called::Refresh(replied, _) => Err(Box::new(replied)),
             Called::Ask(ask) => Ok(Stage::Readying(ask)),
-            // Who does not board does not follow; were it so, it would not wait again.
-            Called::Follow(ticket, _, request) => {
-                let timer = Timer::after(Duration::ZERO);
-                Ok(Stage::Waiting(ticket, timer, request))
+            Called::Wait(awaited, limit, request) => {
+                self.asked.extend(awaited.asked());
+                Ok(Stage::Waiting(awaited, Timer::after(limit), request))
             }
         }
     }
@@ -85,27 +90,17 @@ where
     ) -> Poll<Result<Followed<S::Future>, S::Error>> {
         loop {
             match std::mem::replace(&mut self.stage, Stage::Over) {
-                Stage::Waiting(ticket, mut timer, request) => {
-                    let part = match ticket.poll(context.waker()) {
-                        Poll::Ready(News::Lead(permit)) => Part::Lead(permit),
-                        Poll::Ready(News::Landed(_)) => Part::Alone,
+                Stage::Waiting(mut awaited, mut timer, request) => {
+                    let part = match awaited.poll(context) {
+                        Poll::Ready(part) => part,
                         Poll::Pending if Pin::new(&mut timer).poll(context).is_ready() => {
-                            let now = self.shared().clock.now();
-                            ticket.give_up(now);
-                            self.stage = match self.look_up(request, Part::Alone) {
-                                Ok(stage) => stage,
-                                Err(replied) => {
-                                    return Poll::Ready(Ok(Followed::Answer(*replied)));
-                                }
-                            };
-                            continue;
+                            awaited.give_up(self.shared().clock.now())
                         }
                         Poll::Pending => {
-                            self.stage = Stage::Waiting(ticket, timer, request);
+                            self.stage = Stage::Waiting(awaited, timer, request);
                             return Poll::Pending;
                         }
                     };
-                    drop(ticket);
                     self.stage = match self.look_up(request, part) {
                         Ok(stage) => stage,
                         Err(replied) => return Poll::Ready(Ok(Followed::Answer(*replied))),

@@ -5,7 +5,8 @@ use crate::exchange::Replied;
 use crate::following::{Followed, Following};
 use crate::service::CacheService;
 use crate::task::{Held, Next, Task};
-use fast_cache_engine::flight::Ticket;
+use fast_cache_engine::waiting::Awaited;
+use fast_cache_store::Settling;
 use http::{Request, Response};
 use http_body::Body;
 use pin_project_lite::pin_project;
@@ -38,10 +39,12 @@ pin_project! {
     {
         // Answered from the cache.
         Answer { response: Option<Response<CacheBody<B>>> },
-        // Waiting for another request's answer.
+        // Waiting for another request's answer, or for those who share the store.
         Following { following: Box<Following<S, A>> },
         // Waiting for the service.
         Asking { #[pin] future: S::Future, task: Option<Box<Task>> },
+        // Waiting for drops to hold for everybody who shares the store.
+        Settling { settling: Settling, next: Option<Next<B>> },
         // Waiting for the first frame of the body, before the head goes out.
         Holding { held: Option<Held<B>> },
         Over,
@@ -72,10 +75,10 @@ where
     pub(crate) fn following(
         service: CacheService<S>,
         request: Request<A>,
-        ticket: Ticket,
+        awaited: Awaited,
         limit: Duration,
     ) -> Self {
-        let following = Box::new(Following::new(service, request, ticket, limit));
+        let following = Box::new(Following::new(service, request, awaited, limit));
         Self {
             state: State::Following { following },
         }
@@ -122,9 +125,25 @@ where
                         Ok(response) => response,
                         Err(error) => return Poll::Ready(task.stand_in().ok_or(error)),
                     };
-                    match task.answered_by(response) {
+                    let (next, settling) = task.answered_by(response);
+                    if let Some(settling) = settling {
+                        let next = Some(next);
+                        state.set(State::Settling { settling, next });
+                        continue;
+                    }
+                    match next {
                         Next::Ready(response) => return Poll::Ready(Ok(response)),
                         Next::Hold(held) => state.set(State::Holding { held: Some(held) }),
+                    }
+                }
+                StateProjection::Settling { settling, next } => {
+                    ready!(settling.as_mut().poll(context));
+                    let next = next.take();
+                    state.set(State::Over);
+                    match next {
+                        Some(Next::Ready(response)) => return Poll::Ready(Ok(response)),
+                        Some(Next::Hold(held)) => state.set(State::Holding { held: Some(held) }),
+                        None => {}
                     }
                 }
                 StateProjection::Holding { held } => {
@@ -152,6 +171,7 @@ where
             State::Answer { .. } => "Answer",
             State::Following { .. } => "Following",
             State::Asking { .. } => "Asking",
+            State::Settling { .. } => "Settling",
             State::Holding { .. } => "Holding",
             State::Over => "Over",
         };

@@ -26,16 +26,21 @@ pub struct Kept {
 impl Kept {
     /// Keeps a response; its bytes are counted for its route until it is dropped.
     pub(crate) fn new(lines: Box<[KeptLine]>, body: Bytes, counters: &Arc<RouteCounters>) -> Self {
-        let taken: usize = lines
-            .iter()
-            .map(|(name, value)| name.as_str().len() + value.len() + LINE_WEIGHT)
-            .sum();
-        let weight = taken + body.len() + 64;
+        let weight = weigh(&lines, &body);
         counters.entry_came(weight);
         Self {
             lines,
             body,
             counted: Some((Arc::clone(counters), weight)),
+        }
+    }
+
+    /// Keeps a response that belongs to no route of this process: whoever made it has counted it.
+    pub(crate) fn from_elsewhere(lines: Box<[KeptLine]>, body: Bytes) -> Self {
+        Self {
+            lines,
+            body,
+            counted: None,
         }
     }
 
@@ -51,7 +56,10 @@ impl Kept {
 
     /// Bytes of memory beyond its own size.
     pub(crate) fn weight(&self) -> usize {
-        self.counted.as_ref().map_or(0, |(_, weight)| *weight)
+        match &self.counted {
+            Some((_, weight)) => *weight,
+            None => weigh(&self.lines, &self.body),
+        }
     }
 
     /// Counts that it had to make room for another.
@@ -68,6 +76,13 @@ impl Drop for Kept {
             counters.entry_went(*weight);
         }
     }
+}
+
+fn weigh(lines: &[KeptLine], body: &Bytes) -> usize {
+    let lines = lines
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + LINE_WEIGHT);
+    lines.sum::<usize>() + body.len() + 64
 }
 
 /// The lines of a header map, as the core reads them.

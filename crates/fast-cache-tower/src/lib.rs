@@ -78,6 +78,7 @@ mod kept;
 pub mod layer;
 mod outcome;
 pub mod policy;
+mod portable;
 mod request;
 mod route;
 mod runtime;

@@ -2,14 +2,14 @@
 
 use crate::body::CacheBody;
 use crate::cache::Cache;
-use crate::exchange::{Part, Replied, Step, Visit};
+use crate::exchange::{Replied, Step, Visit};
 use crate::explanation::Explanation;
 use crate::future::ResponseFuture;
 use crate::guide::{Guide, Guided};
 use crate::request::{Head, has_body};
 use crate::runtime;
 use crate::task::Task;
-use fast_cache_engine::flight::Ticket;
+use fast_cache_engine::waiting::{Awaited, Part};
 use http::{Method, Request, Response};
 use http_body::Body;
 use std::fmt;
@@ -45,9 +45,8 @@ pub(crate) enum Called<A> {
     Refresh(Replied, Ask<A>),
     /// The service is asked.
     Ask(Ask<A>),
-    /// Another request's answer is waited for.
-    /// It is not waited for longer than that.
-    Follow(Ticket, Duration, Request<A>),
+    /// Another request's answer is waited for, or the word of those who share the store, and no longer than that.
+    Wait(Awaited, Duration, Request<A>),
 }
 
 /// A request for the service inside, and what is to be done about its answer, if anything is.
@@ -84,12 +83,13 @@ impl<S> CacheService<S> {
         (guided.route.is_some() || guided.pending.is_some()).then_some(guided)
     }
 
-    /// Looks a request up.
+    /// Looks a request up, when those who share the store were asked for the keys with the digests `asked`.
     pub(crate) fn look_up<A: Body>(
         &self,
         guided: Guided<'_>,
         mut request: Request<A>,
         part: Part,
+        asked: &[u128],
     ) -> Called<A> {
         let shared = &self.cache.shared;
         let Some(route) = &guided.route else {
@@ -109,12 +109,13 @@ impl<S> CacheService<S> {
             has_body: has_body(request.body()),
             only_stored: guided.only_stored,
             custom,
+            asked,
         };
         let (errand, headers, background) = match visit.step(part) {
             Step::Answer(replied) => {
                 return Called::Answer(replied.with(request.extensions_mut()));
             }
-            Step::Follow(ticket, limit) => return Called::Follow(ticket, limit, request),
+            Step::Wait(awaited, limit) => return Called::Wait(awaited, limit, request),
             Step::Pass => (None, None, None),
             Step::Forward(errand, headers) => (Some(errand), headers, None),
             Step::Stale(replied, refresh) => {
@@ -180,7 +181,7 @@ where
         let Some(guided) = self.guided(&request) else {
             return ResponseFuture::asking(self.inner.call(request), None);
         };
-        match self.look_up(guided, request, Part::Board) {
+        match self.look_up(guided, request, Part::Board, &[]) {
             Called::Answer(replied) => ResponseFuture::answer(replied),
             Called::Ask(Ask { request, task }) => {
                 ResponseFuture::asking(self.inner.call(request), task)
@@ -190,8 +191,8 @@ where
                 runtime::spawn(refresh);
                 ResponseFuture::answer(replied)
             }
-            Called::Follow(ticket, limit, request) => {
-                ResponseFuture::following(self.clone(), request, ticket, limit)
+            Called::Wait(awaited, limit, request) => {
+                ResponseFuture::following(self.clone(), request, awaited, limit)
             }
         }
     }

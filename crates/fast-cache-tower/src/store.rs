@@ -19,4 +19,8 @@ pub use crate::kept::Kept;
 pub use fast_cache_core::purge::HostPattern;
 pub use fast_cache_core::time::Timestamp;
 pub use fast_cache_engine::clock::Clock;
-pub use fast_cache_store::{Limits, LocalStore, MemoryStore};
+pub use fast_cache_store::codec::Portable;
+pub use fast_cache_store::{
+    Elsewhere, Inquired, Inquiry, Lease, LeaseEnd, Leased, Limits, LocalStore, MemoryStore,
+    Settling,
+};

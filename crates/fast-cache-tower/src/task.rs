@@ -5,6 +5,7 @@ use crate::cache::Shared;
 use crate::drops::{Done, Pending};
 use crate::exchange::{Errand, Judgement};
 use crate::outcome::CacheOutcome;
+use fast_cache_store::{Elsewhere, Settling};
 use http::response::Parts;
 use http::{Response, StatusCode};
 use http_body::Body;
@@ -56,16 +57,30 @@ impl Task {
         Some(replied.into_response(CacheBody::stored))
     }
 
-    /// What becomes of the service's answer.
-    pub(crate) fn answered_by<B: Body>(self, response: Response<B>) -> Next<B> {
-        let (mut head, body) = response.into_parts();
+    /// What becomes of the service's answer, and what is to be awaited before that, where what it dropped does not hold for
+    /// everybody yet who shares the store.
+    pub(crate) fn answered_by<B: Body>(self, response: Response<B>) -> (Next<B>, Option<Settling>) {
+        let shared = Arc::clone(&self.shared);
+        let (next, dropped) = self.judged(response);
+        let elsewhere = shared.store.elsewhere().filter(|_| dropped);
+        (next, elsewhere.and_then(Elsewhere::settled))
+    }
+
+    /// What becomes of the service's answer, and whether it dropped anything.
+    fn judged<B: Body>(mut self, response: Response<B>) -> (Next<B>, bool) {
+        let (head, body) = response.into_parts();
         // A cache inside of this one has answered: no handler ran that could have changed anything.
         let was_cached = || {
             let said = head.extensions.get::<CacheOutcome>();
             said.is_some_and(|said| !said.was_forwarded())
         };
-        let pending = self.pending.filter(|_| !was_cached());
+        let pending = self.pending.take().filter(|_| !was_cached());
         let done = pending.and_then(|pending| pending.carry_out(&self.shared, &head));
+        let dropped = done.is_some();
+        (self.recorded(head, body, done), dropped)
+    }
+
+    fn recorded<B: Body>(self, mut head: Parts, body: B, done: Option<Box<Done>>) -> Next<B> {
         let errand = self
             .errand
             .filter(|_| head.status != StatusCode::SWITCHING_PROTOCOLS);

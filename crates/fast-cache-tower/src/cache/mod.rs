@@ -20,7 +20,7 @@ use fast_cache_engine::draws::Draws;
 use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_engine::refreshes::Refreshes;
-use fast_cache_store::LocalStore;
+use fast_cache_store::{Elsewhere, LocalStore};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
@@ -127,6 +127,10 @@ impl Cache {
             while !self.shared.store.resolve(&mut walk, WALK_STEP) {
                 GiveWay(false).await;
             }
+        }
+        let settling = self.shared.store.elsewhere().and_then(Elsewhere::settled);
+        if let Some(settling) = settling {
+            settling.await;
         }
         Ok(())
     }

@@ -22,4 +22,4 @@ pub(crate) use errand::Errand;
 pub(crate) use judging::Judgement;
 pub(crate) use keeping::{Finished, InProgress};
 pub(crate) use replying::Replied;
-pub(crate) use visit::{Part, Step, Visit};
+pub(crate) use visit::{Step, Visit};

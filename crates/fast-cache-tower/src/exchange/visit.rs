@@ -14,13 +14,17 @@ use fast_cache_core::key::{Identity, Key, KeyRef, build_key, custom_key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::validation::{Validators, replaced};
 use fast_cache_engine::find::{find, find_by_search, variant};
-use fast_cache_engine::flight::{Boarding, Permit, Ticket};
+use fast_cache_engine::flight::{Boarding, Landing, Permit};
 use fast_cache_engine::said::Came;
+use fast_cache_engine::waiting::{Awaited, Part, was_asked};
 use fast_cache_store::{Entry, Found};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a request waits for those who share the store, where none waits for another one's answer.
+const LONGEST_INQUIRY: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// Where keys are built.
@@ -35,22 +39,10 @@ pub(crate) enum Step {
     Stale(Replied, Box<Refresh>),
     /// The application is asked; these header lines take the place of the request's.
     Forward(Errand, Option<HeaderMap>),
-    /// Another request's answer is waited for.
-    /// It is not waited for longer than that.
-    Follow(Ticket, Duration),
+    /// Another request's answer is waited for, or the word of those who share the store, and no longer than that.
+    Wait(Awaited, Duration),
     /// The cache has nothing to do with it.
     Pass,
-}
-
-/// What a request does about others for the same key.
-#[derive(Debug)]
-pub(crate) enum Part {
-    /// It leads, or waits for the one that does.
-    Board,
-    /// It leads, since the one that did has failed.
-    Lead(Permit),
-    /// It goes on by itself.
-    Alone,
 }
 
 /// A refresh that is wanted.
@@ -70,6 +62,8 @@ pub(crate) struct Visit<'a> {
     pub(crate) only_stored: bool,
     /// What the policy's own function has made of the request, for its key.
     pub(crate) custom: Option<String>,
+    /// The digests of the keys that those who share the store were asked for.
+    pub(crate) asked: &'a [u128],
 }
 
 impl Visit<'_> {
@@ -113,6 +107,11 @@ impl Visit<'_> {
                 buffer,
             ),
         };
+        if lookup.wants_stored()
+            && let Some(awaited) = self.ask_first(key)
+        {
+            return Step::Wait(awaited, self.patience());
+        }
         let (mut found, mut absent) = (None, Reason::Absent);
         if lookup.wants_stored() {
             let selecting = self.route.selecting(&asked.lines);
@@ -138,6 +137,10 @@ impl Visit<'_> {
                 let Some((stored, _)) = stored else {
                     return self.bypass(Reason::StoreFailed);
                 };
+                if let Part::Lead(permit) = part {
+                    // Somebody who shares the store had the answer.
+                    permit.land(Landing::Stored, shared.now());
+                }
                 let replied = reply(shared, stored, &serve, Came::Found, &asked.lines);
                 self.route.counters.outcome(replied.said.outcome);
                 // Without a background, the client would wait for what it need not.
@@ -162,17 +165,9 @@ impl Visit<'_> {
                 Step::Answer(gateway_timeout(shared))
             }
             Decision::Forward(forward) => {
-                let variant = (absent == Reason::VaryMismatch && matches!(part, Part::Board))
-                    .then(|| self.variant(key, &asked.lines))
-                    .flatten();
-                let shared = variant.as_ref().map_or(key, Key::borrow);
-                let permit = match self.board(part, &forward, shared) {
-                    Boarding::Lead(permit) => Some(permit),
-                    Boarding::Follow(ticket) => {
-                        let limit = plan.policy.follower_timeout.unwrap_or_default();
-                        return Step::Follow(ticket, limit);
-                    }
-                    Boarding::Alone => None,
+                let permit = match self.join(part, &forward, (key, absent), &asked.lines) {
+                    Ok(permit) => permit,
+                    Err(awaited) => return Step::Wait(*awaited, self.patience()),
                 };
                 let entry = found.map(|found| found.entry);
                 let (mut errand, headers) = self.errand(forward, *identity, key.to_owned(), entry);
@@ -182,6 +177,49 @@ impl Visit<'_> {
                 self.route.counters.outcome(errand.outcome);
                 Step::Forward(errand, headers)
             }
+        }
+    }
+
+    /// Asks those who share the store before the first lookup, where that is to be done.
+    fn ask_first(&self, key: KeyRef<'_>) -> Option<Awaited> {
+        let elsewhere = self.shared.store.elsewhere()?;
+        let asks = elsewhere.asks_always() && self.asked.is_empty() && runtime::is_there();
+        asks.then(|| Awaited::inquire(elsewhere, key.to_owned(), Part::Board))
+    }
+
+    /// How long the request waits at most.
+    fn patience(&self) -> Duration {
+        let limit = self.route.plan.policy.follower_timeout;
+        limit.unwrap_or(LONGEST_INQUIRY)
+    }
+
+    /// What the request does about others for the same key, of which `absent` says why there is no answer: it asks the
+    /// application, for the others where it has a permit, or it waits.
+    fn join(
+        &self,
+        part: Part,
+        forward: &Forward,
+        (key, absent): (KeyRef<'_>, Reason),
+        lines: &[Line<'_>],
+    ) -> Result<Option<Permit>, Box<Awaited>> {
+        let elsewhere = self.shared.store.elsewhere();
+        let elsewhere = elsewhere.filter(|_| forward.looked_up() && runtime::is_there());
+        let boards = matches!(part, Part::Board) || elsewhere.is_some();
+        let variant = (absent == Reason::VaryMismatch && boards)
+            .then(|| self.variant(key, lines))
+            .flatten();
+        let key = variant.as_ref().map_or(key, Key::borrow);
+        let permit = match self.board(part, forward, key) {
+            Boarding::Lead(permit) => Some(permit),
+            Boarding::Follow(ticket) => return Err(Box::new(Awaited::Ticket(ticket))),
+            Boarding::Alone => None,
+        };
+        match elsewhere {
+            Some(elsewhere) if !was_asked(self.asked, key, permit.as_ref(), elsewhere) => {
+                let part = permit.map_or(Part::Alone, Part::Lead);
+                Err(Box::new(Awaited::inquire(elsewhere, key.to_owned(), part)))
+            }
+            _ => Ok(permit),
         }
     }
 
@@ -235,7 +273,7 @@ impl Visit<'_> {
                 let birth = shared.store.birth();
                 shared.flights.board(key, birth, shared.now())
             }
-            Part::Board | Part::Alone => Boarding::Alone,
+            Part::Board | Part::Alone | Part::StandIn => Boarding::Alone,
         }
     }
 

@@ -89,10 +89,13 @@ clean: ## Remove whatever the other verbs made
 .PHONY: test-rust
 test-rust: cargo ## Run the Rust tests and doc tests
 	@echo "Rust tests"
-	@if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --locked --workspace --all-features --exclude fast-cache-python; \
+	@redis=$$($(PYTHON) scripts/redis_server.py .cache/redis); \
+	packages="--workspace --exclude fast-cache-python"; \
+	if [ "$$redis" = none ]; then packages="$$packages --exclude fast-cache-redis"; else export REDIS_SERVER="$$redis"; fi; \
+	if cargo nextest --version >/dev/null 2>&1; then \
+		cargo nextest run --locked $$packages --all-features; \
 	else \
-		cargo test --locked --workspace --all-features --exclude fast-cache-python --lib --bins --tests; \
+		cargo test --locked $$packages --all-features --lib --bins --tests; \
 	fi
 	@echo "Rust tests of the tower host, feature by feature"
 	@for features in "" tokio axum; do \

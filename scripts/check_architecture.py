@@ -6,7 +6,7 @@ Checks, from what Cargo resolves and from the sources of the core:
 
 1. a crate of the workspace depends only on those that `ALLOWED` gives it;
 2. a crate in `GUARDED` is depended on only by those named there;
-3. nothing in `BANNED_BELOW_CORE` is reached from the core, however indirectly (tests excepted);
+3. nothing in `BANNED_BELOW_CORE` is reached from the core, however indirectly (tests and build scripts excepted);
 4. the core names no clock, environment, file, socket, process or thread outside its tests;
 5. the crates in `SAFE` forbid `unsafe`.
 """
@@ -65,6 +65,8 @@ BANNED_BELOW_CORE = frozenset(
     }
 )
 
+NOT_SHIPPED = ("dev", "build")
+
 SAFE = (CORE, STORE)
 
 FORBIDDEN_MODULES = "env|fs|net|os|process|thread"
@@ -116,7 +118,7 @@ def reached_from_core(graph: dict[str, Any]) -> Iterator[str]:
         here = pending.pop()
         for edge in nodes[here]["deps"]:
             target = edge["pkg"]
-            if target in ways or all(kind["kind"] == "dev" for kind in edge["dep_kinds"]):
+            if target in ways or all(kind["kind"] in NOT_SHIPPED for kind in edge["dep_kinds"]):
                 continue
             ways[target] = f"{ways[here]} -> {names[target]}"
             pending.append(target)

@@ -22,6 +22,9 @@ const MAGIC: [u8; 3] = *b"FCE";
 /// Magic, version and checksum.
 const HEAD: usize = 12;
 
+/// The most that is set aside for an entry before it is written.
+const MAX_HINT: usize = 4 << 20;
+
 const RESPONSE: u8 = 0;
 const VARIANTS: u8 = 1;
 const SEARCHES: u8 = 2;
@@ -51,7 +54,9 @@ pub fn encode<R: Portable>(put: &Put<'_, R>) -> Result<Vec<u8>, Reason> {
     if put.labels.len() > MAX_LABELS {
         return Err(Reason::Tags);
     }
-    let mut out = Vec::with_capacity(256 + put.key.borrow().bytes.len() + put.weight);
+    // The weight is the caller's word, and only a hint.
+    let hint = put.weight.min(MAX_HINT);
+    let mut out = Vec::with_capacity(256 + put.key.borrow().bytes.len() + hint);
     out.extend_from_slice(&MAGIC);
     out.push(VERSION);
     out.extend_from_slice(&[0; 8]);

@@ -123,6 +123,15 @@ impl<R: Send + Sync> MemoryStore<R> {
         verdict == Verdict::Dead
     }
 
+    /// Makes the room that a drop will take for good. [`purge`](crate::LocalStore::purge) does so as well, unless it was
+    /// done before: entries that have to go for it are let go of now, not then.
+    pub fn make_room(&self, purge: &Purge) {
+        if let Some(bytes) = self.generations.growth(purge) {
+            let mut released = Released::new();
+            self.grow(bytes, &mut released);
+        }
+    }
+
     /// The registered pattern with this id, which means nothing outside this process.
     pub fn pattern(&self, id: PatternId) -> Option<PathPattern> {
         self.generations.pattern(id)

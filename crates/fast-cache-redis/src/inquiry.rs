@@ -1,0 +1,133 @@
+//! Inquiries and settling: futures that hosts poll on their own threads, where entries are read.
+
+use crate::link::{Answer, Command, Find, Link, Release, State};
+use crate::replica::Replica;
+use crate::value;
+use fast_cache_core::key::Key;
+use fast_cache_store::codec::Portable;
+use fast_cache_store::{Inquired, Inquiry, Lease, LeaseEnd, Leased, LocalStore, Settling};
+use std::borrow::Cow;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// How often a value may turn out to be of no use within one inquiry.
+const MAX_ROUNDS: usize = 3;
+
+pub(crate) fn inquire<R: Portable>(
+    replica: Arc<Replica<R>>,
+    link: Arc<Link>,
+    key: Key,
+    lead: bool,
+    strict: bool,
+) -> Inquiry {
+    // The first question goes out now, not when the future is first polled.
+    let is_near = strict && replica.near.get(key.borrow()).is_some();
+    let Some(mut answer) = ask(&link, &key, lead, is_near, None) else {
+        return Box::pin(std::future::ready(Inquired::Unknown));
+    };
+    Box::pin(async move {
+        for _ in 0..MAX_ROUNDS {
+            let useless = match (&mut answer).await.unwrap_or(Answer::Unknown) {
+                Answer::Unknown => return Inquired::Unknown,
+                Answer::Absent(token) => return absent(&replica, &link, &key, token),
+                Answer::Near if replica.near.get(key.borrow()).is_some() => return Inquired::Found,
+                Answer::Near => None,
+                Answer::Value(value) => {
+                    if take_in(&replica, &key, &value).is_some() {
+                        return Inquired::Found;
+                    }
+                    let length = value.len().min(value::FINGERPRINT);
+                    Some(value[..length].to_vec())
+                }
+            };
+            if !lead && useless.is_some() {
+                return Inquired::Absent(None);
+            }
+            match ask(&link, &key, lead, false, useless) {
+                Some(next) => answer = next,
+                None => break,
+            }
+        }
+        Inquired::Unknown
+    })
+}
+
+/// The future of drops that are not delivered yet.
+pub(crate) fn settle<R: Portable>(replica: &Replica<R>, link: &Link) -> Option<Settling> {
+    let (newest, settled) = replica.tickets();
+    if newest == settled || link.status.state() == State::Down {
+        return None;
+    }
+    let (sender, receiver) = oneshot::channel();
+    link.send(Command::Settle(newest, sender))?;
+    Some(Box::pin(async move {
+        let _ = receiver.await;
+    }))
+}
+
+fn ask(
+    link: &Link,
+    key: &Key,
+    lead: bool,
+    is_near: bool,
+    useless: Option<Vec<u8>>,
+) -> Option<oneshot::Receiver<Answer>> {
+    if link.status.state() == State::Down {
+        return None;
+    }
+    let (answer, receiver) = oneshot::channel();
+    link.send(Command::Find(Find {
+        digest: key.borrow().digest,
+        lead,
+        is_near,
+        useless,
+        answer,
+    }))?;
+    Some(receiver)
+}
+
+/// Puts what Redis has into the memory tier, unless it is damaged, another key's, or dropped.
+fn take_in<R: Portable>(replica: &Replica<R>, key: &Key, value: &[u8]) -> Option<()> {
+    let (birth, frame): (_, Cow<'_, [u8]>) = value::read(value)?;
+    let mut entry = value::entry(&frame, key.borrow().bytes)?;
+    entry.birth = replica.local_birth(birth)?;
+    let labels = entry.labels();
+    let put = entry.to_put(key.borrow().digest, &labels)?;
+    replica.near.take_in(put).ok()?;
+    Some(())
+}
+
+fn absent<R: Portable>(
+    replica: &Arc<Replica<R>>,
+    link: &Arc<Link>,
+    key: &Key,
+    token: Option<String>,
+) -> Inquired {
+    Inquired::Absent(token.map(|token| {
+        Lease::new(Holding {
+            replica: Arc::clone(replica),
+            link: Arc::clone(link),
+            digest: key.borrow().digest,
+            token,
+        })
+    }))
+}
+
+struct Holding<R> {
+    replica: Arc<Replica<R>>,
+    link: Arc<Link>,
+    digest: u128,
+    token: String,
+}
+
+impl<R: Portable> Leased for Holding<R> {
+    fn end(self: Box<Self>, how: LeaseEnd) {
+        let (newest, _) = self.replica.tickets();
+        self.link.send(Command::Release(Release {
+            digest: self.digest,
+            token: self.token,
+            unshared: how == LeaseEnd::Unshared,
+            after: newest,
+        }));
+    }
+}

@@ -1,0 +1,94 @@
+//! Entries, removals and the ends of leases, each sent in its turn: a lease ends after what was made under it is there.
+
+use super::Worker;
+use crate::link::{Release, Write};
+use crate::scripts::{Call, RELEASE};
+use crate::value;
+use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::spawn_local;
+
+/// For how long nobody waits for a lease of a key whose answers are not for others.
+const UNSHARED: Duration = Duration::from_secs(5);
+
+pub(super) enum Ordered {
+    Write(Write),
+    Release(Release),
+    Remove(u128),
+}
+
+/// Sends them one after the other, without waiting for answers.
+pub(super) async fn in_order(worker: Rc<Worker>, mut ordered: UnboundedReceiver<Ordered>) {
+    while let Some(ordered) = ordered.recv().await {
+        match ordered {
+            Ordered::Write(write) => {
+                // An answer made after a drop of this node is younger than the drop only for who knows its place.
+                if worker.settled(write.after).await {
+                    spawn_local(store(Rc::clone(&worker), write));
+                } else {
+                    worker.work.status.written(write.frame.len());
+                }
+            }
+            Ordered::Release(release) => {
+                worker.settled(release.after).await;
+                let lives = if release.unshared {
+                    UNSHARED.as_millis()
+                } else {
+                    0
+                };
+                let call = Call::new(&RELEASE, &[&worker.work.keys.lease(release.digest)])
+                    .arg(release.token)
+                    .arg(lives.to_string());
+                spawn_local(release_lease(Rc::clone(&worker), call));
+            }
+            Ordered::Remove(digest) => {
+                let mut unlink = cmd("UNLINK");
+                unlink.arg(worker.work.keys.entry(digest));
+                spawn_local(remove(Rc::clone(&worker), unlink));
+            }
+        }
+    }
+}
+
+async fn store(worker: Rc<Worker>, write: Write) {
+    let Worker { work, .. } = &*worker;
+    if let Some(birth) = work.node.birth_of(write.birth)
+        && let Some(session) = worker.session()
+        && session.incarnation.get() == birth.incarnation
+    {
+        let value = value::write(&write.frame, birth, work.options.compress_from);
+        let mut set = cmd("SET");
+        set.arg(work.keys.entry(write.digest)).arg(value);
+        set.arg("PX")
+            .arg(write.live_for.as_millis().max(1).to_string());
+        let outcome = worker.patiently(session.links.data.run(&set)).await;
+        turn_away(&worker, &outcome);
+    }
+    work.status.written(write.frame.len());
+}
+
+async fn release_lease(worker: Rc<Worker>, call: Call) {
+    if let Some(session) = worker.session() {
+        let outcome = worker.patiently(session.links.data.call(&call)).await;
+        turn_away(&worker, &outcome);
+    }
+}
+
+async fn remove(worker: Rc<Worker>, unlink: Cmd) {
+    if let Some(session) = worker.session() {
+        let outcome = worker.patiently(session.links.data.run(&unlink)).await;
+        turn_away(&worker, &outcome);
+    }
+}
+
+/// A server that became a replica is not the one to talk to.
+fn turn_away(worker: &Worker, outcome: &RedisResult<Value>) {
+    if let Err(error) = outcome
+        && error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
+        && let Some(session) = worker.session()
+    {
+        session.break_off("the server became a replica");
+    }
+}

@@ -3,6 +3,7 @@
 //! They are coroutines as far as `asyncio.iscoroutine` and `create_task` can tell (`send`, `throw`, `close`), and
 //! nothing happens before they are first driven.
 
+use crate::coroutine::{Coroutine, Stepped, coroutine_class};
 use crate::names;
 use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
 use pyo3::ffi;
@@ -56,13 +57,12 @@ impl SendMessages {
     fn next_message(&mut self) -> Option<Py<PyAny>> {
         self.messages[0].take().or_else(|| self.messages[1].take())
     }
+}
 
-    /// Drives on with `value`. `Ok(Some(…))` is what an inner awaitable yields to the event loop.
-    pub(crate) fn drive(
-        &mut self,
-        py: Python<'_>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+coroutine_class!(SendMessages);
+
+impl Coroutine for SendMessages {
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
         let mut value = value;
         loop {
             let current = if let Some(current) = self.current.take() {
@@ -92,13 +92,12 @@ impl SendMessages {
         }
     }
 
-    /// Raises an exception where this waits; what comes of it is as in [`Self::drive`].
-    pub(crate) fn throw_in(
+    fn throw_in(
         &mut self,
         py: Python<'_>,
         kind: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+    ) -> Stepped {
         let Some(current) = self.current.take() else {
             self.messages = [None, None];
             return Err(raised(kind, value));
@@ -117,47 +116,7 @@ impl SendMessages {
         }
     }
 
-    pub(crate) fn traverse(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.send)?;
-        visit.call(&self.messages[0])?;
-        visit.call(&self.messages[1])?;
-        visit.call(&self.current)
-    }
-}
-
-#[pymethods]
-impl SendMessages {
-    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.drive(py, None)
-    }
-
-    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.drive(py, Some(value))?
-            .ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(
-        &mut self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let _ = traceback;
-        self.throw_in(py, kind, value)?
-            .ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    pub(crate) fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
         self.messages = [None, None];
         self.send = None;
         match self.current.take() {
@@ -166,11 +125,14 @@ impl SendMessages {
         }
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.traverse(visit)
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.send)?;
+        visit.call(&self.messages[0])?;
+        visit.call(&self.messages[1])?;
+        visit.call(&self.current)
     }
 
-    fn __clear__(&mut self) {
+    fn clear(&mut self) {
         self.send = None;
         self.messages = [None, None];
         self.current = None;

@@ -3,10 +3,11 @@
 //! When the wait is over it is visited anew: by then the answer is in the store, or it goes on by itself.
 
 use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
+use crate::coroutine::{Coroutine, Stepped, coroutine_class};
 use crate::resolve::Installed;
 use crate::wait::{LIMIT, Step, Wait};
 use fast_cache_engine::waiting::{Awaited, Part};
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
@@ -63,11 +64,40 @@ impl Follower {
         }
     }
 
-    fn drive(
-        &mut self,
-        py: Python<'_>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+    /// Visits anew; what comes of the first step of that.
+    fn go_on(&mut self, py: Python<'_>, part: Part) -> Stepped {
+        let call = self.call()?;
+        let (scope, receive, send) = (
+            call.scope.bind(py),
+            call.receive.bind(py),
+            call.send.bind(py),
+        );
+        let answer = (call.installed).visit_again(scope, receive, send, part, &call.asked)?;
+        self.call = None;
+        let inner = iterator_of(answer.bind(py))?;
+        let step = resume(&inner, None);
+        self.visited(inner.unbind(), step)
+    }
+
+    fn visited(&mut self, inner: Py<PyAny>, step: Stepped) -> Stepped {
+        let step = step?;
+        if step.is_some() {
+            self.stage = Stage::Visiting(inner);
+        }
+        Ok(step)
+    }
+
+    fn call(&self) -> PyResult<&Call> {
+        self.call
+            .as_ref()
+            .ok_or_else(|| PyRuntimeError::new_err("cannot reuse an awaitable"))
+    }
+}
+
+coroutine_class!(Follower);
+
+impl Coroutine for Follower {
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Waiting(mut wait) => match wait.step(py, value)? {
                 Step::Yield(yielded) => {
@@ -87,69 +117,13 @@ impl Follower {
         }
     }
 
-    /// Visits anew; what comes of the first step of that.
-    fn go_on(&mut self, py: Python<'_>, part: Part) -> PyResult<Option<Py<PyAny>>> {
-        let call = self.call()?;
-        let (scope, receive, send) = (
-            call.scope.bind(py),
-            call.receive.bind(py),
-            call.send.bind(py),
-        );
-        let answer = (call.installed).visit_again(scope, receive, send, part, &call.asked)?;
-        self.call = None;
-        let inner = iterator_of(answer.bind(py))?;
-        let step = resume(&inner, None);
-        self.visited(inner.unbind(), step)
-    }
-
-    fn visited(
-        &mut self,
-        inner: Py<PyAny>,
-        step: PyResult<Option<Py<PyAny>>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        let step = step?;
-        if step.is_some() {
-            self.stage = Stage::Visiting(inner);
-        }
-        Ok(step)
-    }
-
-    fn call(&self) -> PyResult<&Call> {
-        self.call
-            .as_ref()
-            .ok_or_else(|| PyRuntimeError::new_err("cannot reuse an awaitable"))
-    }
-}
-
-#[pymethods]
-impl Follower {
-    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.drive(py, None)
-    }
-
-    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.drive(py, Some(value))?
-            .ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(
+    fn throw_in(
         &mut self,
         py: Python<'_>,
         kind: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let _ = traceback;
-        let yielded = match std::mem::replace(&mut self.stage, Stage::Done) {
+    ) -> Stepped {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Visiting(inner) => {
                 let step = throw_into(inner.bind(py), kind, value);
                 self.visited(inner, step)
@@ -159,11 +133,10 @@ impl Follower {
                 Err(raised(kind, value))
             }
             Stage::Done => Err(raised(kind, value)),
-        };
-        yielded?.ok_or_else(|| PyStopIteration::new_err(()))
+        }
     }
 
-    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
         self.call = None;
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Visiting(inner) => close(inner.bind(py)),
@@ -175,20 +148,20 @@ impl Follower {
         }
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Some(call) = &self.call {
             visit.call(&call.scope)?;
             visit.call(&call.receive)?;
             visit.call(&call.send)?;
         }
         match &self.stage {
-            Stage::Waiting(wait) => wait.traverse(&visit),
+            Stage::Waiting(wait) => wait.traverse(visit),
             Stage::Visiting(inner) => visit.call(inner),
             Stage::Done => Ok(()),
         }
     }
 
-    fn __clear__(&mut self) {
+    fn clear(&mut self) {
         self.call = None;
         self.stage = Stage::Done;
     }

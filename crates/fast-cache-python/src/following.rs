@@ -5,9 +5,10 @@
 //! unknown length was whole.
 
 use crate::awaitable::{SendMessages, close, iterator_of, raised, resume, throw_into};
+use crate::coroutine::{Coroutine, Stepped, coroutine_class};
 use crate::recorder::RecordingSend;
 use fast_cache_core::reason::Reason;
-use pyo3::exceptions::{PyException, PyStopIteration};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::types::PyDict;
@@ -36,34 +37,8 @@ impl Following {
         Self { stage, sender }
     }
 
-    fn drive(
-        &mut self,
-        py: Python<'_>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Called(call) => {
-                let running = iterator_of(call.bind(py))?;
-                self.run(&running, resume(&running, value))
-            }
-            Stage::Running(running) => {
-                let running = running.into_bound(py);
-                self.run(&running, resume(&running, value))
-            }
-            Stage::Releasing(mut messages, error) => {
-                let driven = messages.drive(py, value);
-                self.released(messages, error, driven)
-            }
-            Stage::Done => Ok(None),
-        }
-    }
-
     /// What came of a step of the application's.
-    fn run(
-        &mut self,
-        running: &Bound<'_, PyAny>,
-        step: PyResult<Option<Py<PyAny>>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+    fn run(&mut self, running: &Bound<'_, PyAny>, step: PyResult<Option<Py<PyAny>>>) -> Stepped {
         let py = running.py();
         if let Ok(Some(yielded)) = step {
             self.stage = Stage::Running(running.clone().unbind());
@@ -103,7 +78,7 @@ impl Following {
         messages: Box<SendMessages>,
         error: Option<PyErr>,
         driven: PyResult<Option<Py<PyAny>>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+    ) -> Stepped {
         match driven? {
             Some(yielded) => {
                 self.stage = Stage::Releasing(messages, error);
@@ -130,34 +105,34 @@ fn report(py: Python<'_>, error: &PyErr) {
     }
 }
 
-#[pymethods]
-impl Following {
-    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
+coroutine_class!(Following);
+
+impl Coroutine for Following {
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Called(call) => {
+                let running = iterator_of(call.bind(py))?;
+                self.run(&running, resume(&running, value))
+            }
+            Stage::Running(running) => {
+                let running = running.into_bound(py);
+                self.run(&running, resume(&running, value))
+            }
+            Stage::Releasing(mut messages, error) => {
+                let driven = messages.drive(py, value);
+                self.released(messages, error, driven)
+            }
+            Stage::Done => Ok(None),
+        }
     }
 
-    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.drive(py, None)
-    }
-
-    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.drive(py, Some(value))?
-            .ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(
+    fn throw_in(
         &mut self,
         py: Python<'_>,
         kind: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let yielded = match std::mem::replace(&mut self.stage, Stage::Done) {
+    ) -> Stepped {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Called(call) => {
                 let running = iterator_of(call.bind(py))?;
                 let step = throw_into(&running, kind, value);
@@ -178,23 +153,21 @@ impl Following {
                 self.released(messages, error, driven)
             }
             Stage::Done => Err(raised(kind, value)),
-        };
-        let _ = traceback;
-        yielded?.ok_or_else(|| PyStopIteration::new_err(()))
+        }
     }
 
-    fn close(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
         match std::mem::replace(&mut self.stage, Stage::Done) {
             Stage::Called(inner) | Stage::Running(inner) => {
                 self.sender.get().over();
                 close(inner.bind(py))
             }
-            Stage::Releasing(mut messages, _) => messages.close(py),
+            Stage::Releasing(mut messages, _) => messages.end(py),
             Stage::Done => Ok(()),
         }
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.sender)?;
         match &self.stage {
             Stage::Called(inner) | Stage::Running(inner) => visit.call(inner),
@@ -203,7 +176,7 @@ impl Following {
         }
     }
 
-    fn __clear__(&mut self) {
+    fn clear(&mut self) {
         self.stage = Stage::Done;
     }
 }

@@ -18,7 +18,7 @@
 //! | `receive` | what the application learns that bars its answer from being kept |
 //! | `strict` | hiding what the key does not hold |
 //! | `answer`, `remembered`, `representation` | a stored response and the messages made from it |
-//! | `sending`, `awaitable`, `following` | answers as coroutines, and awaitables without a Python frame |
+//! | `sending`, `coroutine`, `awaitable`, `following` | answers as coroutines, and awaitables without a Python frame |
 //! | `metadata` | what a custom storage keeps beside a response |
 //! | `explain` | what would be done with a request |
 //! | `exchange/` | the same exchange, driven by Python where hooks have a say |
@@ -37,6 +37,7 @@ mod awaitable;
 mod bridge;
 mod call;
 mod client;
+mod coroutine;
 mod drops;
 mod exchange;
 mod explain;

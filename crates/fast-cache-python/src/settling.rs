@@ -1,10 +1,10 @@
 //! Drops that are to hold for everybody who shares the store, before their writer's client is answered.
 
 use crate::awaitable::raised;
+use crate::coroutine::{Coroutine, Stepped, coroutine_class};
 use crate::store::MemoryStore;
 use crate::wait::{Step, Wait};
 use fast_cache_store::{Elsewhere, LocalStore};
-use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 
@@ -41,12 +41,10 @@ pub(crate) fn send_settled(
     }
 }
 
-impl Settling {
-    fn drive(
-        &mut self,
-        py: Python<'_>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
+coroutine_class!(Settling);
+
+impl Coroutine for Settling {
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
         let Some(mut wait) = self.wait.take() else {
             return Ok(None);
         };
@@ -58,54 +56,32 @@ impl Settling {
             Step::Over(_) => Ok(None),
         }
     }
-}
 
-#[pymethods]
-impl Settling {
-    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.drive(py, None)
-    }
-
-    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.drive(py, Some(value))?
-            .ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(
+    fn throw_in(
         &mut self,
         py: Python<'_>,
         kind: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let _ = traceback;
-        self.close(py);
+    ) -> Stepped {
+        self.end(py)?;
         Err(raised(kind, value))
     }
 
-    fn close(&mut self, py: Python<'_>) {
+    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
         if let Some(wait) = self.wait.take() {
             wait.end(py);
         }
+        Ok(())
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         match &self.wait {
-            Some(wait) => wait.traverse(&visit),
+            Some(wait) => wait.traverse(visit),
             None => Ok(()),
         }
     }
 
-    fn __clear__(&mut self) {
+    fn clear(&mut self) {
         self.wait = None;
     }
 }

@@ -2,11 +2,11 @@
 
 use super::Exchange;
 use crate::awaitable::raised;
+use crate::coroutine::{Coroutine, Stepped, coroutine_class};
 use crate::wait::{LIMIT, Step, Wait};
 use fast_cache_engine::flight::Boarding;
 use fast_cache_engine::waiting::{Awaited, Part, was_asked};
 use fast_cache_store::LocalStore;
-use pyo3::exceptions::PyStopIteration;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use std::time::Duration;
@@ -17,30 +17,6 @@ use std::time::Duration;
 pub(crate) struct ExchangeWait {
     exchange: Py<Exchange>,
     wait: Option<Wait>,
-}
-
-impl ExchangeWait {
-    fn drive(
-        &mut self,
-        py: Python<'_>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Py<PyAny>>> {
-        let Some(mut wait) = self.wait.take() else {
-            return Ok(None);
-        };
-        match wait.step(py, value)? {
-            Step::Yield(yielded) => {
-                self.wait = Some(wait);
-                Ok(Some(yielded))
-            }
-            Step::Over(part) => {
-                if let Part::Lead(permit) = part {
-                    self.exchange.get().progress.lock().permit = Some(permit);
-                }
-                Ok(None)
-            }
-        }
-    }
 }
 
 /// What is to be awaited before the next lookup: the exchange that asks the application for all of the same key, or the
@@ -101,53 +77,53 @@ pub(super) fn ask_first(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> 
     })
 }
 
-#[pymethods]
-impl ExchangeWait {
-    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
+coroutine_class!(ExchangeWait);
+
+impl Coroutine for ExchangeWait {
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
+        let Some(mut wait) = self.wait.take() else {
+            return Ok(None);
+        };
+        match wait.step(py, value)? {
+            Step::Yield(yielded) => {
+                self.wait = Some(wait);
+                Ok(Some(yielded))
+            }
+            Step::Over(part) => {
+                if let Part::Lead(permit) = part {
+                    self.exchange.get().progress.lock().permit = Some(permit);
+                }
+                Ok(None)
+            }
+        }
     }
 
-    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    fn __next__(&mut self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        self.drive(py, None)
-    }
-
-    fn send(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-        self.drive(py, Some(value))?
-            .ok_or_else(|| PyStopIteration::new_err(()))
-    }
-
-    #[pyo3(signature = (kind, value=None, traceback=None))]
-    fn throw(
+    fn throw_in(
         &mut self,
         py: Python<'_>,
         kind: &Bound<'_, PyAny>,
         value: Option<&Bound<'_, PyAny>>,
-        traceback: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Py<PyAny>> {
-        let _ = traceback;
-        self.close(py);
+    ) -> Stepped {
+        self.end(py)?;
         Err(raised(kind, value))
     }
 
-    fn close(&mut self, py: Python<'_>) {
+    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
         if let Some(wait) = self.wait.take() {
             wait.end(py);
         }
+        Ok(())
     }
 
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.exchange)?;
         match &self.wait {
-            Some(wait) => wait.traverse(&visit),
+            Some(wait) => wait.traverse(visit),
             None => Ok(()),
         }
     }
 
-    fn __clear__(&mut self) {
+    fn clear(&mut self) {
         self.wait = None;
     }
 }

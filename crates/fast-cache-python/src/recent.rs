@@ -95,7 +95,7 @@ impl Recent {
         if place.as_ref().is_some_and(same) || !gives_way(place) {
             return;
         }
-        let Some(parts) = Parts::of(target.map(str::as_bytes)) else {
+        let Some(parts) = Parts::of(&target.map(str::as_bytes)) else {
             return;
         };
         *place = Some(Place {
@@ -125,7 +125,7 @@ impl Recent {
         let Some((parts, key, path_params)) = make() else {
             return;
         };
-        let Some(parts) = Parts::of(parts) else {
+        let Some(parts) = Parts::of(&parts) else {
             return;
         };
         let place = Place {
@@ -210,12 +210,13 @@ struct Parts(Box<[u8]>);
 
 impl Parts {
     /// `None` where they are too long to be kept.
-    fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
-        let mut bytes = Vec::new();
+    fn of(parts: &[&[u8]]) -> Option<Self> {
+        let length = parts.iter().map(|part| part.len()).sum::<usize>();
+        if length > MAX_LENGTH {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(length + 4 * parts.len());
         for part in parts {
-            if bytes.len() + part.len() > MAX_LENGTH {
-                return None;
-            }
             bytes.extend_from_slice(&u32::try_from(part.len()).ok()?.to_le_bytes());
             bytes.extend_from_slice(part);
         }

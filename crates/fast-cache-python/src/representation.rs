@@ -1,6 +1,5 @@
 //! How this host keeps a response: Python objects that go out again as they are.
 
-use crate::lines::HeaderLines;
 use fast_cache_core::fields::Line;
 use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_engine::observe::RouteCounters;
@@ -60,34 +59,34 @@ impl Drop for Representation {
     }
 }
 
-/// The lines that are kept of a response, and the bytes they take.
+/// The lines that are kept of a response with these `pairs`, which are `lines`, and the bytes they take.
 pub(crate) fn kept_lines<'py>(
     py: Python<'py>,
-    headers: &HeaderLines<'py>,
+    pairs: &Bound<'py, PyTuple>,
+    lines: &[Line<'_>],
     etag: Option<u64>,
 ) -> PyResult<(Bound<'py, PyTuple>, usize)> {
-    let lines = headers.lines();
-    let kept = KeptFields::of(&lines);
+    let kept = KeptFields::of(lines);
     let mut weight = 64;
-    let mut pairs = Vec::with_capacity(lines.len() + 1);
-    for (line, pair) in lines.iter().zip(headers.pairs().iter_borrowed()) {
+    let mut own = Vec::with_capacity(lines.len() + 1);
+    for (line, pair) in lines.iter().zip(pairs.iter_borrowed()) {
         if !kept.keeps(line.name) {
             continue;
         }
         weight += 8;
         if let Some(shared) = shared_line(py, line.name, line.value)? {
-            pairs.push(shared);
+            own.push(shared);
         } else {
             weight += line.name.len() + line.value.len() + 160;
-            pairs.push(pair.to_owned());
+            own.push(pair.to_owned());
         }
     }
     if let Some(hash) = etag {
         let tag = fast_cache_core::fields::validators::format_generated(hash);
         weight += 8 + 64 + 64;
-        pairs.push(PyTuple::new(py, [etag_name(py).clone(), PyBytes::new(py, &tag)])?.into_any());
+        own.push(PyTuple::new(py, [etag_name(py).clone(), PyBytes::new(py, &tag)])?.into_any());
     }
-    Ok((PyTuple::new(py, pairs)?, weight))
+    Ok((PyTuple::new(py, own)?, weight))
 }
 
 /// The bytes that these lines take, if none of them is shared.

@@ -145,9 +145,11 @@ impl<'py> Visit<'_, '_, 'py> {
         if cached.strict {
             crate::strict::hide(py, &mut errand, cached, &all.lines())?;
         }
-        let rest = Rest::read(self.scope);
-        errand.snapshot =
-            rest.and_then(|rest| Snapshot::of(cached, self.target, &rest, self.root_path));
+        if cached.policy.is_http() {
+            let rest = Rest::read(self.scope);
+            errand.snapshot =
+                rest.and_then(|rest| Snapshot::of(cached, self.target, &rest, self.root_path));
+        }
         if let Some(entry) = entry.filter(|_| forward.wants_stored()) {
             if forward.unconditional {
                 let stored = entry.response().filter(|_| forward.validates);

@@ -86,7 +86,7 @@ impl FoundResponse {
 /// Lines and body as Python gave them, with the body's length.
 fn represent(headers: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>) -> Option<(Representation, u64)> {
     let (headers, body) = (HeaderLines::from_any(headers)?, as_bytes(body)?);
-    let (lines, _) = kept_lines(body.py(), &headers, None).ok()?;
+    let (lines, _) = kept_lines(body.py(), headers.pairs(), &headers.lines(), None).ok()?;
     let length = body.as_bytes().len() as u64;
     let representation = Representation::new(lines.unbind(), body.unbind(), None, 0);
     Some((representation, length))

@@ -13,6 +13,7 @@ use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::invalidation::carried;
 use fast_cache_core::rules::status::is_failure;
+use fast_cache_core::rules::storing::is_event_stream;
 use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_engine::commit::remember_rule;
 use pyo3::prelude::*;
@@ -120,6 +121,7 @@ impl Errand {
                 recording: record.recording,
                 varying: record.varying,
                 labels,
+                is_event_stream: is_event_stream(&lines),
                 headers: headers.pairs().clone().unbind(),
                 chunks: SmallVec::new(),
                 held: None,

@@ -53,12 +53,13 @@ impl Recorder {
             .wants_etag()
             .then(|| Recording::make_etag(body.as_bytes()));
         let headers = HeaderLines::from_snapshot(headers.bind(py));
-        let Ok((lines, line_weight)) = kept_lines(py, &headers, etag) else {
+        let response_lines = headers.lines();
+        let Ok((lines, line_weight)) = kept_lines(py, headers.pairs(), &response_lines, etag)
+        else {
             return (None, Err(Reason::MalformedResponse));
         };
-        let key = self
-            .errand
-            .kept_under(py, key, recording.birth(), &headers.lines());
+        let birth = recording.birth();
+        let key = self.errand.kept_under(py, key, birth, &response_lines);
         let etag_line = etag.and_then(|_| last(&lines));
         let weight = line_weight + body_weight(body.as_bytes().len());
         let counters =
@@ -70,7 +71,6 @@ impl Recorder {
             Some(Arc::clone(&counters)),
             weight,
         );
-        let birth = recording.birth();
         let mut stored = match recording.finish(etag, representation) {
             Ok(stored) => stored,
             Err(reason) => return (None, Err(reason)),
@@ -94,7 +94,6 @@ impl Recorder {
             return (etag_line, Ok(()));
         }
         let request = HeaderLines::from_snapshot(self.errand.headers.bind(py));
-        let kept_lines = headers.lines();
         let kept = commit(
             &store.store,
             &store.secret,
@@ -105,7 +104,7 @@ impl Recorder {
                 labels: &labels,
                 varying: &varying,
                 selecting: cached.selecting(&request.lines()),
-                content_language: values(&kept_lines, "content-language").next(),
+                content_language: values(&response_lines, "content-language").next(),
                 stored,
                 weight,
             },

@@ -25,7 +25,7 @@ pub(crate) use keeping::Finished;
 pub(crate) use sending::RecordingSend;
 
 use crate::answer::empty;
-use crate::lines::{HeaderLines, as_bytes};
+use crate::lines::as_bytes;
 use crate::names;
 use crate::receive::Received;
 use crate::store::MemoryStore;
@@ -33,7 +33,6 @@ use fast_cache_core::exchange::{Fetch, Outcome, Recording};
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::storing::is_event_stream;
 use judging::{Judgement, Why};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyString, PyTuple};
@@ -211,8 +210,7 @@ impl Recorder {
         self.errand.mirror_scope(py);
         match judgement {
             Judgement::Record(mut progress) => {
-                let headers = HeaderLines::from_snapshot(progress.headers.bind(py));
-                if self.errand.permit.is_some() && is_event_stream(&headers.lines()) {
+                if progress.is_event_stream {
                     self.errand.land(Err(Reason::Unrepeatable));
                 }
                 // Only a response that says how long it is, and so comes in one piece, is held back.
@@ -379,6 +377,7 @@ struct InProgress {
     recording: Recording,
     varying: SmallVec<[Box<str>; 4]>,
     labels: Vec<Label>,
+    is_event_stream: bool,
     headers: Py<PyTuple>,
     chunks: SmallVec<[Py<PyBytes>; 1]>,
     /// The start message, held back until the first piece of the body has come, so that it can carry an entity tag.

@@ -16,6 +16,9 @@ PYTEST ?=
 # What `make fuzz` runs, all targets if empty, and for how many seconds each: make fuzz FUZZ=exchange FUZZ_TIME=600
 FUZZ ?=
 FUZZ_TIME ?= 60
+# How many steps `make model` takes on each host, and where they begin.
+STEPS ?= 1000000
+SEED ?= 1
 # More arguments for benches/run.py.
 BENCH ?=
 
@@ -66,6 +69,15 @@ fuzz: cargo ## Fuzz FUZZ, or every target, for FUZZ_TIME seconds each; guided by
 				cargo test --quiet --locked --profile fuzz -p fast-cache-fuzz -- --exact $$target; \
 		fi; \
 	done
+
+.PHONY: model
+model: cargo wheel ## Play the stateful models of both hosts for STEPS steps, from the seed SEED on
+	@echo "The model of the tower host"
+	@FAST_CACHE_STEPS=$(STEPS) FAST_CACHE_SEED=$(SEED) \
+		cargo test --quiet --locked --profile fuzz -p fast-cache-tower --test model
+	@echo "The model of the ASGI host"
+	@FAST_CACHE_STEPS=$(STEPS) FAST_CACHE_SEED=$(SEED) \
+		$(VENV_PYTHON) -m pytest -q tests/safety/test_model_steps.py
 
 .PHONY: format
 format: venv-lint ## Format the Rust and Python sources

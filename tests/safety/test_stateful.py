@@ -268,6 +268,31 @@ class Machine(RuleBasedStateMachine):
         self.run(both())
         assert self.shop.calls - asked.calls <= 1
 
+    @rule(item=ITEMS, user=USERS, way=WAYS, failing=st.sampled_from(["", "raise", "error"]), leaves=st.booleans())
+    def read_in_a_crowd(self, item: int, user: str, way: str, failing: str, leaves: bool) -> None:
+        asked = self.asked(item, user, "", "", way)
+        gate, entered = asyncio.Event(), asyncio.Event()
+        self.shop.hold, self.shop.entered, self.shop.failing = gate, entered, failing
+
+        async def all_at_once() -> list[Any]:
+            tasks = [asyncio.ensure_future(self.ask(asked)) for _ in range(4)]
+            waiting = asyncio.ensure_future(entered.wait())
+            await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
+            if leaves:
+                tasks[0].cancel()
+            gate.set()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        answers = self.run(all_at_once())
+        self.shop.hold, self.shop.entered, self.shop.failing = None, None, ""
+        for answer in answers:
+            if isinstance(answer, Answer):
+                self.check(asked, answer)
+            else:
+                assert isinstance(answer, (KeyError, asyncio.CancelledError)), answer
+        assert self.shop.calls - asked.calls <= len(answers)
+
     # -- requests that wait in their handler ---------------------------------------------------------------------------
 
     @rule(item=ITEMS, user=USERS, query=QUERIES, way=WAYS)
@@ -320,7 +345,7 @@ class Machine(RuleBasedStateMachine):
         assert len(self.shop.storage) == entries
         self.look_again()
 
-    @rule(item=ITEMS, how=st.sampled_from(["path", "glob", "regex", "compiled", "tag", "endpoint", "clear"]))
+    @rule(item=ITEMS, how=st.sampled_from(["path", "glob", "regex", "compiled", "tag", "soft", "endpoint", "clear"]))
     def drop_from_code(self, item: int, how: str) -> None:
         self.shop.versions[item] += 1
         cache = CacheHandle(self.shop.storage, app=self.shop.app)
@@ -330,6 +355,8 @@ class Machine(RuleBasedStateMachine):
             "regex": lambda: cache.drop(paths=[rf"^/items/{item}"]),
             "compiled": lambda: cache.drop(paths=[re.compile("/(?=items)")]),
             "tag": lambda: cache.drop(tags=[f"item:{item}"]),
+            # Without a window for stale answers, what is marked as stale is gone.
+            "soft": lambda: cache.drop(tags=[f"item:{item}"], soft=True),
             "endpoint": lambda: cache.drop(endpoints=[self.shop.read]),
             "clear": cache.clear,
         }

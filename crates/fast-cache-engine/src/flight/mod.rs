@@ -213,5 +213,7 @@ fn lease_end(landing: Landing) -> LeaseEnd {
 
 #[cfg(all(test, shuttle))]
 mod orders;
+#[cfg(all(test, shuttle))]
+mod stored;
 #[cfg(all(test, not(shuttle)))]
 mod tests;

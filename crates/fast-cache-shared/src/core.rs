@@ -214,13 +214,14 @@ impl<R: Portable> Core<R> {
         {
             return Some(words);
         }
-        self.catch_up()?;
+        self.catch_up(true)?;
         self.words.get()
     }
 
-    /// Does in the near tier what the others did; whether a walk is needed.
+    /// Does in the near tier what the others did; whether a walk is needed. Without `run_host`, nothing is done where
+    /// that takes a pattern that only the host can make.
     #[cold]
-    pub(crate) fn catch_up(&self) -> Option<bool> {
+    pub(crate) fn catch_up(&self, run_host: bool) -> Option<bool> {
         if self.is_off() {
             return None;
         }
@@ -236,7 +237,8 @@ impl<R: Portable> Core<R> {
             Ok((meta, drops, changes))
         };
         let (meta, drops, changes) = self.or_trouble(read())?;
-        let drops: Vec<_> = drops.into_iter().map(|drop| self.decode(drop)).collect();
+        let drops = drops.into_iter().map(|drop| self.decode(drop, run_host));
+        let drops = drops.collect::<Option<Vec<_>>>()?;
         match changes {
             Some(digests) => digests.into_iter().for_each(|digest| {
                 self.near.forget_digest(digest);
@@ -253,14 +255,16 @@ impl<R: Portable> Core<R> {
         Some(walk)
     }
 
-    fn decode(&self, drop: Logged) -> (Cover, bool, u64) {
+    fn decode(&self, drop: Logged, run_host: bool) -> Option<(Cover, bool, u64)> {
+        let mut may = true;
         let cover = drop.cover.map_or(Cover::Everything, |bytes| {
             codec::decode_cover(&bytes, |identity| {
                 let known = self.hosts.lock().get(identity).cloned();
-                known.or_else(|| (self.options.host_pattern)(identity))
+                may = known.is_some() || run_host;
+                known.or_else(|| may.then(|| (self.options.host_pattern)(identity)).flatten())
             })
         });
-        (cover, drop.soft, drop.generation)
+        may.then_some((cover, drop.soft, drop.generation))
     }
 
     /// What is stored under a key.

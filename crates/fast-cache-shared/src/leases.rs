@@ -1,6 +1,6 @@
 //! Leases: which process makes the answer for a key. One word for each, in the mapped file.
 //!
-//! A word holds who has the lease, until when, and a part of the digest, so that taking it is one exchange: a process
+//! A word holds who has the lease, until when, which of its leases it is, and a part of the digest, so that taking it is one exchange: a process
 //! that is killed at any moment leaves either nothing or a whole lease, whose owner is seen to be dead. Keys that fall
 //! on a word that another key holds have no lease: they are not coalesced, which costs a call of the handler.
 
@@ -9,7 +9,7 @@ use crate::machine::{self, TICK};
 use crate::words::Words;
 use fast_cache_store::{LeaseEnd, Leased};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// For how long nobody waits for a key whose answer was not for others.
@@ -17,7 +17,12 @@ const UNSHARED: Duration = Duration::from_secs(10);
 
 const DEADLINE_BITS: u32 = 22;
 const PROCESS_BITS: u32 = 22;
+const NUMBER_BITS: u32 = 8;
+const TAG_AT: u32 = DEADLINE_BITS + PROCESS_BITS + NUMBER_BITS;
 const MARK_BITS: u32 = 24;
+
+/// The number of this process's last lease: two in a row for one key have words that differ.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What came of asking for a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,8 +144,9 @@ fn is_held(word: u64, limit: u64, now: u64) -> bool {
 fn left(word: u64, limit: u64, now: u64) -> Option<u64> {
     let mask = (1 << DEADLINE_BITS) - 1;
     let left = (word & mask).wrapping_sub(now) & mask;
-    // A deadline further ahead is one that was long ago, before the ticks in a word began anew.
-    (1..=limit).contains(&left).then_some(left)
+    // A deadline further ahead is one that was long ago, before the ticks in a word began anew; save that `now` may have
+    // been read before the lease was taken.
+    (1..=limit + 64).contains(&left).then_some(left)
 }
 
 fn process(word: u64) -> u32 {
@@ -148,13 +154,13 @@ fn process(word: u64) -> u32 {
 }
 
 fn tag(word: u64) -> u64 {
-    word >> (DEADLINE_BITS + PROCESS_BITS)
+    word >> TAG_AT
 }
 
 fn tag_of(digest: u128) -> u64 {
     #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
     let bits = (digest >> 40) as u64;
-    bits & ((1 << (u64::BITS - DEADLINE_BITS - PROCESS_BITS)) - 1)
+    bits & ((1 << (u64::BITS - TAG_AT)) - 1)
 }
 
 fn place(digest: u128) -> usize {
@@ -164,7 +170,9 @@ fn place(digest: u128) -> usize {
 }
 
 fn pack(digest: u128, process: u32, deadline: u64) -> u64 {
-    tag_of(digest) << (DEADLINE_BITS + PROCESS_BITS)
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed) & ((1 << NUMBER_BITS) - 1);
+    tag_of(digest) << TAG_AT
+        | number << (DEADLINE_BITS + PROCESS_BITS)
         | (u64::from(process) & ((1 << PROCESS_BITS) - 1)) << DEADLINE_BITS
         | (deadline & ((1 << DEADLINE_BITS) - 1))
 }

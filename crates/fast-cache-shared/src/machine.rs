@@ -12,11 +12,20 @@ pub(crate) fn ticks() -> u64 {
     u64::try_from(since.as_millis() / TICK.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// What this thread has worked: time on a processor, without that in which others had it.
+pub(crate) fn worked() -> Duration {
+    read(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
 fn since_boot() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = libc::CLOCK_BOOTTIME;
     #[cfg(not(target_os = "linux"))]
     let clock = libc::CLOCK_MONOTONIC;
+    read(clock)
+}
+
+fn read(clock: libc::clockid_t) -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,

@@ -19,6 +19,7 @@ use fast_cache_store::{
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
 
 /// A store that all processes of one machine share, by a folder.
 pub struct SharedStore<R> {
@@ -80,6 +81,15 @@ impl<R: Portable> SharedStore<R> {
         self.core()
             .caught_up()
             .map(|words| words.lookups())
+            .unwrap_or_default()
+    }
+
+    /// For how long a sweep of any process has worked while writers had to wait, at the longest, since the folder was
+    /// made. Time in which it had no processor is not in it.
+    pub fn longest_hold(&self) -> Duration {
+        self.core()
+            .caught_up()
+            .map(|words| words.longest_hold())
             .unwrap_or_default()
     }
 

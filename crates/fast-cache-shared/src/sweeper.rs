@@ -43,6 +43,9 @@ impl<R: Portable> Core<R> {
         let mut left = steps;
         let mut ends = 0;
         while left > 0 && ends < 2 {
+            if self.caught_up().is_none() {
+                break;
+            }
             let Some(step) = self.sweep_step(left, now, run_host) else {
                 break;
             };
@@ -54,7 +57,6 @@ impl<R: Portable> Core<R> {
     }
 
     fn sweep_step(&self, steps: usize, now: Timestamp, run_host: bool) -> Option<Step> {
-        self.caught_up()?;
         let map = self.map()?;
         let from = *self.sweep_at.lock();
         let step = sweeping::step(&map, from, steps, |head, frame| {
@@ -89,13 +91,13 @@ fn run<R: Portable>(core: &Weak<Core<R>>) {
             if core.is_off() {
                 return;
             }
-            let ours = core.caught_up().is_some_and(|words| is_ours(words));
-            if ours {
+            // Behind, it finds fewer; the host's own code is for the host's own threads.
+            let _ = core.catch_up(false);
+            let map = core.map().filter(|map| is_ours(&map.words));
+            if let Some(map) = map {
                 if readers_seen.elapsed() > READERS {
                     readers_seen = Instant::now();
-                    if let Some(map) = core.map() {
-                        core.or_trouble(map.clear_stale_readers());
-                    }
+                    core.or_trouble(map.clear_stale_readers());
                 }
                 let now = (core.options.now)();
                 match core.sweep_step(STEPS, now, false) {

@@ -2,6 +2,7 @@
 
 use crate::entries::{self, Head};
 use crate::lmdb::Result;
+use crate::machine;
 use crate::map::Map;
 use crate::words::Counter;
 use std::time::{Duration, Instant};
@@ -62,6 +63,7 @@ pub(crate) struct Step {
 fn remove(map: &Map, doomed: &[(u128, Head)], removed: &mut usize) -> Result<usize> {
     let mut txn = map.write()?;
     let began = Instant::now();
+    let worked = machine::worked();
     let mut meta = map.meta(&txn)?;
     let mut taken = 0;
     let mut gone = 0;
@@ -79,6 +81,7 @@ fn remove(map: &Map, doomed: &[(u128, Head)], removed: &mut usize) -> Result<usi
     }
     map.set_meta(&mut txn, &meta)?;
     txn.commit()?;
+    map.words.held(machine::worked().saturating_sub(worked));
     *removed += gone;
     Ok(taken)
 }

@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
 
 /// The version of the folder's format, LMDB's databases included.
 pub(crate) const VERSION: u32 = 1;
@@ -32,6 +33,7 @@ const EPOCH_AT: usize = 64;
 const CLOCK_AT: usize = 128;
 const FLOORS_AT: usize = 136;
 const SWEEPER_AT: usize = 152;
+const LONGEST_AT: usize = 160;
 const COUNTERS_AT: usize = 192;
 /// One line of counters for every few processes, so that they do not take it from each other on every hit.
 const STRIPES_AT: usize = 256;
@@ -239,6 +241,16 @@ impl Words {
     pub(crate) fn count(&self, counter: Counter, more: u64) {
         self.word(COUNTERS_AT + 8 * counter as usize)
             .fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Notes for how long a sweep worked while it held the lock for writing.
+    pub(crate) fn held(&self, held: Duration) {
+        let nanos = u64::try_from(held.as_nanos()).unwrap_or(u64::MAX);
+        self.word(LONGEST_AT).fetch_max(nanos, Ordering::Relaxed);
+    }
+
+    pub(crate) fn longest_hold(&self) -> Duration {
+        Duration::from_nanos(self.word(LONGEST_AT).load(Ordering::Relaxed))
     }
 
     pub(crate) fn counters(&self) -> Counters {

@@ -132,7 +132,7 @@ impl<R: Portable> Core<R> {
         }
         map.words.count(Counter::Drops, 1);
         map.words.advance_epoch();
-        self.catch_up().unwrap_or(false)
+        self.catch_up(true).unwrap_or(false)
     }
 }
 

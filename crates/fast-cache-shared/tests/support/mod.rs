@@ -1,6 +1,9 @@
 //! What the tests of the shared store have in common.
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub(crate) mod board;
+pub(crate) mod waiting;
+
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;

@@ -1,4 +1,5 @@
 //! What the shared store costs beside the memory store. `cargo bench -p fast-cache-shared`; a name runs one part.
+#![allow(clippy::disallowed_macros, reason = "it is there to tell")]
 
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
@@ -12,11 +13,13 @@ use std::collections::{HashSet, VecDeque};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+type Text = Box<[u8]>;
+
 /// A response as a host in Rust keeps it.
 #[derive(Clone, Debug)]
 struct Plain {
-    lines: Vec<(Box<[u8]>, Box<[u8]>)>,
-    body: Box<[u8]>,
+    lines: Vec<(Text, Text)>,
+    body: Text,
 }
 
 impl Portable for Plain {

@@ -1,4 +1,5 @@
 //! Four processes under load: drops from all of them, and kills.
+#![allow(clippy::disallowed_macros, reason = "long runs tell what they saw")]
 
 mod support;
 

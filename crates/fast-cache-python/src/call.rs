@@ -3,6 +3,7 @@
 
 use crate::answer::StatusLines;
 use crate::application::Application;
+use crate::attached::Attached;
 use crate::follower::Follower;
 use crate::glance::Layout;
 use crate::names;
@@ -13,7 +14,6 @@ use crate::store::MemoryStore;
 use crate::visit::{Step, Visit};
 use fast_cache_core::fields::cache_status::cache_name;
 use fast_cache_engine::waiting::Part;
-use parking_lot::RwLock;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -58,7 +58,7 @@ impl Middleware {
             status_lines,
             head_from_get,
             handler_timeout,
-            current: RwLock::new(None),
+            current: Attached::new(None),
             looked: AtomicI64::new(0),
             layout: Layout::default(),
         };
@@ -68,20 +68,15 @@ impl Middleware {
     }
 
     /// Puts an analysed application to use.
-    fn adopt(&self, application: Py<Application>) -> PyResult<()> {
-        self.installed()?.adopt(application);
+    fn adopt(&self, py: Python<'_>, application: Py<Application>) -> PyResult<()> {
+        self.installed()?.adopt(py, application);
         Ok(())
     }
 
     /// The analysed application in use.
     #[getter]
     fn application(&self, py: Python<'_>) -> PyResult<Option<Py<Application>>> {
-        Ok(self
-            .installed()?
-            .current
-            .read()
-            .as_ref()
-            .map(|application| application.clone_ref(py)))
+        Ok(self.installed()?.adopted(py))
     }
 
     /// What would be done with a request; nothing is counted or changed.
@@ -147,7 +142,9 @@ impl Middleware {
         visit.call(&installed.app)?;
         visit.call(&installed.host)?;
         visit.call(&installed.store)?;
-        match installed.current.try_read() {
+        // SAFETY: the collector runs in a thread that is attached, and the token goes no further than this.
+        let py = unsafe { Python::assume_attached() };
+        match installed.current.take(py) {
             Some(current) => visit.call(&*current),
             None => Ok(()),
         }

@@ -24,6 +24,7 @@
 //! | `exchange/` | the same exchange, driven by Python where hooks have a say |
 //! | `store/` | the stores and the clock as Python objects |
 //! | `wait`, `follower`, `settling`, `bridge` | waiting for other requests, and for those who share the store |
+//! | `attached` | what the interpreter's lock guards |
 //! | `names` | the names that scopes and messages are read by |
 #![allow(missing_docs, reason = "nothing of this crate can be named from Rust")]
 #![allow(
@@ -33,6 +34,7 @@
 
 mod answer;
 mod application;
+mod attached;
 mod awaitable;
 mod bridge;
 mod call;

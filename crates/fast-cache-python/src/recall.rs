@@ -81,7 +81,7 @@ impl Installed {
         scope: &Bound<'py, PyDict>,
         now: Timestamp,
     ) -> Glance<'py> {
-        let Some(mut recent) = application.recent.tables() else {
+        let Some(mut recent) = application.recent.tables(scope.py()) else {
             return Glance::Nothing;
         };
         // SAFETY: nothing below runs Python code, save where it says so; what is borrowed ends with this function.

@@ -4,9 +4,9 @@
 //! of all the rest. Both are compared in full; the hash only says where to look. Nothing is kept that a key would
 //! conceal.
 
+use crate::attached::{Attached, Taken};
 use crate::meanings::Meanings;
 use fast_cache_core::key::Key;
-use parking_lot::{Mutex, MutexGuard};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -19,7 +19,7 @@ const STAYING: u8 = 3;
 
 /// The recent requests of one analysed application.
 #[derive(Debug)]
-pub(crate) struct Recent(Mutex<Tables>);
+pub(crate) struct Recent(Attached<Tables>);
 
 /// Both tables, and what header names mean.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ pub(crate) struct Place<T> {
 
 impl Default for Recent {
     fn default() -> Self {
-        Self(Mutex::new(Tables {
+        Self(Attached::new(Tables {
             ways: (0..PLACES).map(|_| None).collect(),
             hits: (0..PLACES).map(|_| None).collect(),
             meanings: Meanings::default(),
@@ -79,13 +79,13 @@ impl Default for Recent {
 impl Recent {
     /// The tables, unless somebody is at them: nobody waits.
     #[inline]
-    pub(crate) fn tables(&self) -> Option<MutexGuard<'_, Tables>> {
-        self.0.try_lock()
+    pub(crate) fn tables<'a, 'py: 'a>(&'a self, py: Python<'py>) -> Option<Taken<'a, Tables>> {
+        self.0.take(py)
     }
 
     /// Remembers where a method and a path lead.
-    pub(crate) fn remember_way(&self, target: [&str; 3], leads: Leads) {
-        let Some(mut tables) = self.tables() else {
+    pub(crate) fn remember_way(&self, py: Python<'_>, target: [&str; 3], leads: Leads) {
+        let Some(mut tables) = self.tables(py) else {
             return;
         };
         let hash = hash(target[1].as_bytes());
@@ -114,11 +114,12 @@ impl Recent {
     /// it is not called where there is no room.
     pub(crate) fn remember_hit<'a>(
         &self,
+        py: Python<'_>,
         target: [&str; 3],
         query: &[u8],
         make: impl FnOnce() -> Option<(Vec<&'a [u8]>, Key, Py<PyDict>)>,
     ) {
-        let Some((way, index)) = self.room_for(target, query) else {
+        let Some((way, index)) = self.room_for(py, target, query) else {
             return;
         };
         // Not under the lock: making objects may run Python code.
@@ -138,14 +139,14 @@ impl Recent {
             },
         };
         let before = self
-            .tables()
+            .tables(py)
             .and_then(|mut tables| tables.hits[index].replace(place));
         drop(before);
     }
 
     /// The number of a way, and the place of a hit on it where that is to be had.
-    fn room_for(&self, target: [&str; 3], query: &[u8]) -> Option<(u64, usize)> {
-        let mut tables = self.tables()?;
+    fn room_for(&self, py: Python<'_>, target: [&str; 3], query: &[u8]) -> Option<(u64, usize)> {
+        let mut tables = self.tables(py)?;
         let way = tables.way(target)?;
         let index = place_of(way.hash ^ hash(query));
         gives_way(&mut tables.hits[index]).then_some((way.number, index))

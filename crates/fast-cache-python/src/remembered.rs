@@ -4,11 +4,11 @@
 //! Mostly, those that were given out last have been let go of by then, as they were: then they are as good as new, and are
 //! given out again. Nothing but their number of references tells, so all of this relies on the interpreter's lock.
 
+use crate::attached::Attached;
 use crate::names;
 use crate::representation::Representation;
 use fast_cache_core::exchange::Serve;
 use fast_cache_core::stored::Stored;
-use parking_lot::Mutex;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
@@ -19,7 +19,7 @@ const PLACES: usize = 256;
 const MAX_BODY: usize = 16 << 10;
 
 /// The start and the body of recent answers, by stored response.
-pub(crate) struct RememberedAnswers(Box<[Mutex<Option<Remembered>>]>);
+pub(crate) struct RememberedAnswers(Box<[Attached<Option<Remembered>>]>);
 
 /// Both messages of an answer.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ struct Values {
 
 impl Default for RememberedAnswers {
     fn default() -> Self {
-        Self((0..PLACES).map(|_| Mutex::new(None)).collect())
+        Self((0..PLACES).map(|_| Attached::new(None)).collect())
     }
 }
 
@@ -71,7 +71,7 @@ impl RememberedAnswers {
         // Objects are aligned, so the low bits tell nothing.
         let place = &self.0[(lines.as_ptr() as usize >> 4) % PLACES];
         // Never waits: without the memo everything is made anew.
-        if let Some(mut place) = place.try_lock()
+        if let Some(mut place) = place.take(py)
             && let Some(known) = &mut *place
             && known.kept.0.is(lines)
             && known.kept.1.is(body)
@@ -91,7 +91,7 @@ impl RememberedAnswers {
             last: None,
         };
         let before = place
-            .try_lock()
+            .take(py)
             .and_then(|mut place| place.replace(remembered));
         drop(before);
         Ok((given.start.into_bound(py), given.body.into_bound(py)))

@@ -2,6 +2,7 @@
 
 use crate::answer::StatusLines;
 use crate::application::{Application, Route};
+use crate::attached::Attached;
 use crate::glance::Layout;
 use crate::parameters::Parameters;
 use crate::recent::Leads;
@@ -9,7 +10,6 @@ use crate::store::MemoryStore;
 use fast_cache_core::request::route_path;
 use fast_cache_core::route::Resolution;
 use fast_cache_core::time::Timestamp;
-use parking_lot::RwLock;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub(crate) struct Installed {
     pub(crate) head_from_get: bool,
     /// Seconds after which a stale answer stands in for a handler that has not answered, if it does.
     pub(crate) handler_timeout: Option<f64>,
-    pub(crate) current: RwLock<Option<Py<Application>>>,
+    pub(crate) current: Attached<Option<Py<Application>>>,
     /// When the application was last looked at thoroughly.
     pub(crate) looked: AtomicI64,
     /// Where the fields of the last scope stood.
@@ -59,16 +59,21 @@ impl Installed {
         scope: &Bound<'_, PyDict>,
         now: Timestamp,
     ) -> PyResult<Py<Application>> {
-        let current = self.current.read();
-        match &*current {
+        match self.adopted(py) {
             Some(application) if !application.get().is_outdated(py, self.is_new_tick(now)) => {
-                Ok(application.clone_ref(py))
+                Ok(application)
             }
-            _ => {
-                drop(current);
-                self.analyse(py, scope)
-            }
+            _ => self.analyse(py, scope),
         }
+    }
+
+    /// The analysed application in use.
+    #[inline]
+    pub(crate) fn adopted(&self, py: Python<'_>) -> Option<Py<Application>> {
+        let current = self.current.take(py)?;
+        current
+            .as_ref()
+            .map(|application| application.clone_ref(py))
     }
 
     /// Whether this is the first request since the clock last moved on: a good time to look thoroughly for changes.
@@ -95,14 +100,17 @@ impl Installed {
             .host
             .call_method1(py, "analyse", (scope,))?
             .extract(py)?;
-        self.adopt(application.clone_ref(py));
+        self.adopt(py, application.clone_ref(py));
         Ok(application)
     }
 
     /// Puts an analysed application to use.
-    pub(crate) fn adopt(&self, application: Py<Application>) {
-        let before = self.current.write().replace(application);
-        // Only now that nobody waits for the lock: what goes may run Python code.
+    pub(crate) fn adopt(&self, py: Python<'_>, application: Py<Application>) {
+        let before = self
+            .current
+            .take(py)
+            .and_then(|mut current| current.replace(application));
+        // Only now that it can be taken again: what goes may run Python code.
         drop(before);
     }
 
@@ -136,7 +144,7 @@ impl Installed {
                 let past = Leads::Past(None);
                 application
                     .recent
-                    .remember_way([method, path, root_path], past);
+                    .remember_way(py, [method, path, root_path], past);
                 return Ok(None);
             }
             Resolution::Ask => return self.resolve_by_asking(py, application, scope),
@@ -163,7 +171,7 @@ impl Installed {
             if let Some(leads) = leads {
                 application
                     .recent
-                    .remember_way([method, path, root_path], leads);
+                    .remember_way(py, [method, path, root_path], leads);
             }
         }
         Ok(configured.then_some(Taken {

@@ -192,7 +192,7 @@ impl<'py> Visit<'_, '_, 'py> {
         }
         let target = [request.method.name(), request.path, request.root_path];
         let recent = &self.application.get().recent;
-        recent.remember_hit(target, request.query, || {
+        recent.remember_hit(self.py, target, request.query, || {
             let parts = parts_of(&cached.inputs, request)?;
             Some((parts, key.to_owned(), self.path_params().ok()?.unbind()))
         });

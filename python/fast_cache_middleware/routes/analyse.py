@@ -82,11 +82,12 @@ class _Analyser:
         if own is NOTHING and not rules:
             return (_line(found, found.methods, NOTHING, None),)
         made = []
-        for methods, mine in configs.split(found.methods, own, rules):
+        for methods, mine in configs.split(found.methods, own, rules) if rules else ((found.methods, own),):
             inputs: Inputs | None = None
             if mine.cache is not None or mine.drops:
-                configs.check(mine, partial(_name, found), found.path + (found.host or ""))
-                if mine.cache is not None and self._is_skipped(found):
+                if mine.drops or (mine.cache is not None and mine.cache.parameter_names):
+                    configs.check(mine, partial(_name, found), found.path + (found.host or ""))
+                if (found.behind is not None or found.around) and mine.cache is not None and self._is_skipped(found):
                     mine = replace(mine, cache=None)
                 inputs = self._inputs(found)
                 if mine.cache is not None and inputs.reads_body and (methods is None or "GET" in methods):

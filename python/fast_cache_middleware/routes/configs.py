@@ -82,10 +82,7 @@ class ConfigReader:
 def check(configs: Configs, name: Callable[[], str], path: str) -> None:
     """Raise `ConfigError` where a template of a config names a path parameter that the route does not have; `name` is
     what to call the route then."""
-    cache, drops = configs.cache, configs.drops
-    if not drops and (cache is None or not cache.parameter_names):
-        return
-    for config in (cache, *drops):
+    for config in (configs.cache, *configs.drops):
         if config is None or not config.parameter_names:
             continue
         known = template.parameters(path)

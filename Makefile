@@ -21,6 +21,10 @@ STEPS ?= 1000000
 SEED ?= 1
 # More arguments for benches/run.py.
 BENCH ?=
+# For `make run`: so many worker processes with one cache, or one in this Redis or Valkey.
+WORKERS ?=
+STORAGE ?=
+EXAMPLE := $(if $(STORAGE),redis_app.py,$(if $(WORKERS),shared_app.py,quick_start.py))
 
 # rustup's folder, for a shell that has not read its profile yet; last, so that it replaces nothing.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -38,9 +42,9 @@ help: ## List the verbs
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1 \t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 .PHONY: run
-run: port-free wheel ## Serve examples/quick_start.py on 127.0.0.1:8000 with the newest FastAPI
-	@echo "Serving examples/quick_start.py: try 'curl -i http://127.0.0.1:8000/users/1' twice; Ctrl-C stops it."
-	@exec $(VENV_PYTHON) examples/quick_start.py
+run: port-free wheel ## Serve the quick start on 127.0.0.1:8000; WORKERS=4: in processes with one cache; STORAGE=redis://host:6379: in Redis
+	@echo "Serving $(EXAMPLE): try 'curl -i http://127.0.0.1:8000/users/1' twice; Ctrl-C stops it."
+	@cd examples && WORKERS="$(WORKERS)" STORAGE="$(STORAGE)" exec ../$(VENV_PYTHON) $(EXAMPLE)
 
 .PHONY: test
 test: test-rust test-python test-matrix ## Run all tests: Rust, Python on the newest FastAPI, Python on the matrix

@@ -35,6 +35,8 @@ from .storages import (
     DefaultSerializer,
     InMemoryStorage,
     JSONSerializer,
+    RedisStorage,
+    SharedStorage,
 )
 
 __version__ = "0.1.0"
@@ -55,6 +57,8 @@ __all__ = [
     "InMemoryStorage",
     "JSONSerializer",
     "NotFoundStorageError",
+    "RedisStorage",
+    "SharedStorage",
     "StorageError",
     "TTLExpiredStorageError",
     "cached",

@@ -12,7 +12,8 @@ from .config import CacheDropConfig
 from .exceptions import ConfigError
 from .middleware import FastCacheMiddleware
 from .storages.base import BaseStorage, as_storage, unwrapped
-from .storages.memory import InMemoryStorage, purge
+from .storages.built_in import BuiltInStorage, purge
+from .waiting import settled
 
 
 class CacheHandle:
@@ -26,7 +27,7 @@ class CacheHandle:
         self._storage: Final[BaseStorage] = as_storage(storage)
         self._app = app
         self._store: Final = (
-            self._storage.core if isinstance(self._storage, InMemoryStorage) else registry.ledger_of(storage)
+            self._storage.core if isinstance(self._storage, BuiltInStorage) else registry.ledger_of(storage)
         )
 
     async def drop(
@@ -55,14 +56,15 @@ class CacheHandle:
             self._labels_of(endpoints),
             soft=soft,
         )
-        if not isinstance(self._storage, InMemoryStorage):
+        if not isinstance(self._storage, BuiltInStorage):
             for pattern in config.patterns():
                 await self._storage.delete(pattern)
 
     async def clear(self) -> None:
         """Drop everything."""
         self._store.clear()
-        if not isinstance(self._storage, InMemoryStorage):
+        await settled(self._store.settled())
+        if not isinstance(self._storage, BuiltInStorage):
             await self._storage.delete(re.compile(""))
 
     def stats(self) -> dict[str, Any]:

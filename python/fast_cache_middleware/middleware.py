@@ -18,6 +18,7 @@ from .routes import Analysis, analyse, follow
 from .routes.resolve import ask_framework_with_parameters
 from .rules import CacheRule, DropRule
 from .storages.base import as_storage
+from .storages.built_in import BuiltInStorage
 from .storages.memory import InMemoryStorage
 from .waiting import limit, settled
 
@@ -98,7 +99,7 @@ class FastCacheMiddleware(_core.Middleware):
         self.controller: Final = Controller() if controller is None else controller
         self.storage: Final = as_storage(InMemoryStorage(clock=clock) if storage is None else storage)
         self.analysis: Analysis | None = None
-        external = not isinstance(self.storage, InMemoryStorage)
+        external = not isinstance(self.storage, BuiltInStorage)
         hooks = overridden_hooks(self.controller)
         self._settings: Final = Settings(
             controller=self.controller,
@@ -109,7 +110,7 @@ class FastCacheMiddleware(_core.Middleware):
             follower_timeout=waited,
         )
         self.store: Final = (
-            self.storage.core if isinstance(self.storage, InMemoryStorage) else registry.ledger_of(storage, clock)
+            self.storage.core if isinstance(self.storage, BuiltInStorage) else registry.ledger_of(storage, clock)
         )
         self._options: Final = Options(
             heuristics=heuristics,

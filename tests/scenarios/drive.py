@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, Controller, InMemoryStorage, refreshing
 from fast_cache_middleware._core import SystemClock
+from fast_cache_middleware.storages.built_in import BuiltInStorage
 
 from . import corpus
 from .corpus import Config, Drop, Origin, Route, Scenario, Step
@@ -28,7 +29,7 @@ class Stage:
     """What the endpoints of one application share."""
 
     clock: SystemClock
-    storage: InMemoryStorage
+    storage: BuiltInStorage
     names: tuple[str, ...]
     app: Any = None
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
@@ -77,10 +78,15 @@ class OriginResponse(Response):
             raise OriginError
 
 
-def stage_for(scenario: Scenario) -> Stage:
+def in_memory(clock: SystemClock) -> BuiltInStorage:
+    """The default storage."""
+    return InMemoryStorage(clock=clock)
+
+
+def stage_for(scenario: Scenario, storage: Callable[[SystemClock], BuiltInStorage] = in_memory) -> Stage:
     """A stage with an empty storage and the clock at its start."""
     clock = SystemClock(corpus.START)
-    return Stage(clock, InMemoryStorage(clock=clock), tuple(route.name for route in scenario.all_routes()))
+    return Stage(clock, storage(clock), tuple(route.name for route in scenario.all_routes()))
 
 
 def cache_config(config: Config) -> CacheConfig:

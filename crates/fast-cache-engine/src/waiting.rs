@@ -212,13 +212,13 @@ mod tests {
             always,
             answer: true,
         });
-        let (one, permit) = (key(1), lead());
-        assert!(!was_asked(&[], one.borrow(), None, &once));
-        assert!(was_asked(&[1], one.borrow(), None, &once));
-        assert!(was_asked(&[1], one.borrow(), Some(&permit), &once));
-        assert!(!was_asked(&[1], one.borrow(), Some(&permit), &always));
-        assert!(was_asked(&[1, 1], one.borrow(), Some(&permit), &always));
-        assert!(was_asked(&[1], one.borrow(), None, &always));
-        assert!(was_asked(&[2, 3, 4, 5], one.borrow(), None, &once));
+        let (asked, permit) = (key(1), lead());
+        assert!(!was_asked(&[], asked.borrow(), None, &once));
+        assert!(was_asked(&[1], asked.borrow(), None, &once));
+        assert!(was_asked(&[1], asked.borrow(), Some(&permit), &once));
+        assert!(!was_asked(&[1], asked.borrow(), Some(&permit), &always));
+        assert!(was_asked(&[1, 1], asked.borrow(), Some(&permit), &always));
+        assert!(was_asked(&[1], asked.borrow(), None, &always));
+        assert!(was_asked(&[2, 3, 4, 5], asked.borrow(), None, &once));
     }
 }

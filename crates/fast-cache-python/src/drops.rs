@@ -1,10 +1,11 @@
 //! What a writing route drops, and the `send` that does it.
 
 use crate::names;
+use crate::patterns::path_pattern;
 use crate::settling::{Settling, send_settled, settling};
 use crate::store::MemoryStore;
 use fast_cache_core::policy::{Statuses, canonical_spellings};
-use fast_cache_core::purge::{Cover, HostPattern, Label, PathPattern, Purge};
+use fast_cache_core::purge::{Cover, Label, PathPattern, Purge};
 use fast_cache_core::route::{Template, parse_template};
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_store::LocalStore;
@@ -183,53 +184,6 @@ fn spellings<'v>(template: &Template, parameter: &impl Fn(&str) -> Option<&'v st
         .iter()
         .filter_map(|values| template.fill(|name| values.get(name).map(String::as_str)))
         .collect()
-}
-
-/// A path pattern from its kind and text.
-pub(crate) fn path_pattern(
-    kind: &str,
-    text: &str,
-    pattern: Option<Py<PyAny>>,
-) -> PyResult<PathPattern> {
-    match (kind, pattern) {
-        ("prefix", _) => Ok(PathPattern::prefix(text)),
-        ("glob", _) => Ok(PathPattern::glob(text)),
-        ("regex", Some(pattern)) => Python::attach(|py| {
-            let flags: u32 = pattern.bind(py).getattr("flags")?.extract()?;
-            let identity = format!("{flags}:{text}");
-            Ok(PathPattern::host(Arc::new(PythonPattern {
-                identity,
-                pattern,
-            })))
-        }),
-        _ => Err(PyValueError::new_err(format!(
-            "unknown kind of path pattern {kind:?}"
-        ))),
-    }
-}
-
-/// A compiled Python regular expression, matched from the start of the path as `re.match` does.
-#[derive(Debug)]
-struct PythonPattern {
-    /// Flags and text.
-    identity: String,
-    pattern: Py<PyAny>,
-}
-
-impl HostPattern for PythonPattern {
-    fn matches(&self, path: &str) -> bool {
-        // An expression that fails covers: a miss is the safe side.
-        Python::attach(|py| {
-            self.pattern
-                .bind(py)
-                .call_method1("match", (path,))
-                .map_or(true, |found| !found.is_none())
-        })
-    }
-
-    fn identity(&self) -> &str {
-        &self.identity
-    }
 }
 
 /// A `send` that drops once the handler is known to have succeeded, before the client sees a byte.

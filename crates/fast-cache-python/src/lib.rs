@@ -11,6 +11,7 @@
 //! | `scope`, `lines` | scopes and header lists, read in place |
 //! | `template` | path templates as the framework compiles them |
 //! | `application`, `specs`, `drops` | the analysed application, as Python hands it over |
+//! | `patterns` | patterns over paths |
 //! | `overrides` | whether the dependencies are still those that were analysed |
 //! | `client` | what a scope tells of the client beside its headers |
 //! | `parameters` | path parameters |
@@ -55,6 +56,7 @@ mod metadata;
 mod names;
 mod overrides;
 mod parameters;
+mod patterns;
 mod recall;
 mod receive;
 mod recent;

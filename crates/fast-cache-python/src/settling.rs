@@ -3,7 +3,8 @@
 use crate::awaitable::raised;
 use crate::coroutine::{Coroutine, Stepped, coroutine_class};
 use crate::store::MemoryStore;
-use crate::wait::{Step, Wait};
+use crate::wait::{LIMIT, Step, Wait};
+use fast_cache_engine::waiting::Awaited;
 use fast_cache_store::{Elsewhere, LocalStore};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -38,6 +39,18 @@ pub(crate) fn send_settled(
             let call = waiting.call_method1("send_settled", (settling, send, message))?;
             Ok(call.unbind())
         }
+    }
+}
+
+impl Settling {
+    /// What is to be awaited before a lookup.
+    pub(crate) fn before_a_lookup(
+        py: Python<'_>,
+        awaited: Awaited,
+        store: Py<MemoryStore>,
+    ) -> PyResult<Py<Self>> {
+        let wait = Some(Wait::new(awaited, store, LIMIT));
+        Py::new(py, Self { wait })
     }
 }
 

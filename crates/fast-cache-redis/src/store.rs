@@ -6,7 +6,7 @@ use crate::options::{Coherence, RedisOptions};
 use crate::replica::Replica;
 use crate::worker;
 use fast_cache_core::key::{Key, KeyRef};
-use fast_cache_core::purge::{PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use fast_cache_store::codec::{Portable, encode};
@@ -143,6 +143,13 @@ impl<R: Portable> LocalStore<R> for RedisStore<R> {
         let walk = self.replica.drop_here(purge);
         self.dropped();
         walk
+    }
+
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+        if !self.replica.is_trusted() {
+            return None;
+        }
+        self.replica.near.standing(birth, path, labels)
     }
 
     fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool {

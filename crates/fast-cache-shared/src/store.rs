@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::secret::{self, SECRET};
 use crate::words::Lookups;
 use fast_cache_core::key::{Key, KeyRef};
-use fast_cache_core::purge::{Cover, PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Cover, Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use fast_cache_store::codec::{self, Portable};
@@ -176,6 +176,12 @@ impl<R: Portable> LocalStore<R> for SharedStore<R> {
         self.core()
             .drop_covers(&purge.covers, purge.soft, false)
             .then(Walk::new)
+    }
+
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+        let core = self.core();
+        core.caught_up();
+        core.near.standing(birth, path, labels)
     }
 
     fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool {

@@ -3,7 +3,7 @@
 mod support;
 
 use fast_cache_core::key::KeyRef;
-use fast_cache_core::purge::{PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use fast_cache_shared::{Options, SharedStore};
@@ -62,6 +62,9 @@ macro_rules! pass_on {
             }
             fn purge(&self, purge: &Purge) -> Option<Walk> {
                 self.$($to)+.purge(purge)
+            }
+            fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+                self.$($to)+.standing(birth, path, labels)
             }
             fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool {
                 self.$($to)+.resolve(walk, max_steps)

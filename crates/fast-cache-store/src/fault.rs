@@ -3,7 +3,7 @@
 use crate::elsewhere::Elsewhere;
 use crate::local::{Counters, Cursor, Found, LocalStore, Page, Put, Walk};
 use fast_cache_core::key::KeyRef;
-use fast_cache_core::purge::{PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -87,6 +87,10 @@ impl<R, S: LocalStore<R>> LocalStore<R> for Forgetful<S> {
 
     fn purge(&self, purge: &Purge) -> Option<Walk> {
         self.inner.purge(purge)
+    }
+
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+        self.inner.standing(birth, path, labels)
     }
 
     fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool {

@@ -43,6 +43,10 @@ pub trait LocalStore<R>: Send + Sync {
     /// walking costs misses and nothing else.
     fn purge(&self, purge: &Purge) -> Option<Walk>;
 
+    /// How an answer stands that the host keeps by ways of its own, but whose drops come here: `None` where a hard drop since
+    /// its birth covers it, else whether a soft drop does. Runs host patterns.
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool>;
+
     /// Takes a walk up to `max_steps` entries further; whether it is done. Runs host patterns, with no lock held.
     fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool;
 

@@ -2,7 +2,9 @@
 
 from .base import BaseStorage, Stored, as_storage, request_without_credentials
 from .memory import InMemoryStorage
+from .redis import RedisStorage
 from .serializers import BaseSerializer, DefaultSerializer, JSONSerializer
+from .shared import SharedStorage
 
 __all__ = [
     "BaseSerializer",
@@ -10,6 +12,8 @@ __all__ = [
     "DefaultSerializer",
     "InMemoryStorage",
     "JSONSerializer",
+    "RedisStorage",
+    "SharedStorage",
     "Stored",
     "as_storage",
     "request_without_credentials",

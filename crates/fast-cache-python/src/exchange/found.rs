@@ -7,7 +7,7 @@ use crate::store::MemoryStore;
 use fast_cache_core::key::Key;
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
-use fast_cache_store::Entry;
+use fast_cache_store::{Entry, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;

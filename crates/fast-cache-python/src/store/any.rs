@@ -5,6 +5,8 @@ use fast_cache_core::key::KeyRef;
 use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
+use fast_cache_redis::RedisStore;
+use fast_cache_shared::SharedStore;
 use fast_cache_store::{
     Counters, Cursor, Elsewhere, Found, LocalStore, MemoryStore, Page, Put, Walk,
 };
@@ -13,24 +15,16 @@ use fast_cache_store::{
 #[expect(clippy::large_enum_variant, reason = "there is one for an application")]
 pub(crate) enum AnyStore {
     Memory(MemoryStore<Representation>),
-    #[expect(dead_code, reason = "the stores that are shared make it")]
-    Other(Box<dyn LocalStore<Representation>>),
+    Shared(Box<SharedStore<Representation>>),
+    Redis(Box<RedisStore<Representation>>),
 }
 
 impl AnyStore {
-    /// How an answer stands that a custom storage keeps, by the drops that came here; only a store in memory is ever
-    /// asked.
-    pub(crate) fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
-        match self {
-            Self::Memory(store) => store.standing(birth, path, labels),
-            Self::Other(_) => None,
-        }
-    }
-
     fn other(&self) -> &dyn LocalStore<Representation> {
         match self {
             Self::Memory(store) => store,
-            Self::Other(store) => &**store,
+            Self::Shared(store) => &**store,
+            Self::Redis(store) => &**store,
         }
     }
 }
@@ -40,7 +34,8 @@ impl LocalStore<Representation> for AnyStore {
     fn birth(&self) -> u64 {
         match self {
             Self::Memory(store) => store.birth(),
-            Self::Other(store) => store.birth(),
+            Self::Shared(store) => store.birth(),
+            Self::Redis(store) => store.birth(),
         }
     }
 
@@ -48,7 +43,8 @@ impl LocalStore<Representation> for AnyStore {
     fn get(&self, key: KeyRef<'_>) -> Option<Found<Representation>> {
         match self {
             Self::Memory(store) => store.get(key),
-            Self::Other(store) => store.get(key),
+            Self::Shared(store) => store.get(key),
+            Self::Redis(store) => store.get(key),
         }
     }
 
@@ -66,6 +62,10 @@ impl LocalStore<Representation> for AnyStore {
 
     fn purge(&self, purge: &Purge) -> Option<Walk> {
         self.other().purge(purge)
+    }
+
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+        self.other().standing(birth, path, labels)
     }
 
     fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool {
@@ -104,7 +104,8 @@ impl LocalStore<Representation> for AnyStore {
     fn elsewhere(&self) -> Option<&dyn Elsewhere> {
         match self {
             Self::Memory(_) => None,
-            Self::Other(store) => store.elsewhere(),
+            Self::Shared(store) => store.elsewhere(),
+            Self::Redis(store) => store.elsewhere(),
         }
     }
 }

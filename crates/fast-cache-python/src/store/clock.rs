@@ -4,6 +4,7 @@ use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A clock: the system's, or one that stands still until it is moved.
@@ -14,7 +15,7 @@ use std::time::Duration;
     module = "fast_cache_middleware._core"
 )]
 pub(crate) struct SystemClock {
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<Clock>,
 }
 
 #[pymethods]
@@ -25,7 +26,9 @@ impl SystemClock {
     fn new(start: Option<f64>) -> Self {
         let clock = Clock::system();
         clock.hold(start.map(at));
-        Self { clock }
+        Self {
+            clock: Arc::new(clock),
+        }
     }
 
     /// Seconds since the Unix epoch.

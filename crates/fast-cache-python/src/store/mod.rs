@@ -5,15 +5,18 @@
 //! | `any` | the store in memory, or another one |
 //! | `clock` | the clock |
 //! | `portable` | entries that leave the process |
+//! | `shared`, `redis` | stores that others share |
 
 mod any;
 mod clock;
 mod portable;
+mod redis;
+mod shared;
 
 pub(crate) use any::AnyStore;
 pub(crate) use clock::SystemClock;
 
-use crate::drops::path_pattern;
+use crate::patterns::path_pattern;
 use crate::representation::{Representation, body_weight};
 use crate::settling::{Settling, settling};
 use fast_cache_core::key::inputs::Inputs;
@@ -24,12 +27,14 @@ use fast_cache_core::time::Timestamp;
 use fast_cache_engine::draws::Draws;
 use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::{RouteCounters, RouteCounts};
+use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,6 +104,31 @@ impl MemoryStore {
         self.clock.get().clock.now()
     }
 
+    fn over(
+        store: AnyStore,
+        secret: Secret,
+        longest: Option<f64>,
+        clock: Py<SystemClock>,
+    ) -> PyResult<Self> {
+        let longest = longest.map(Duration::try_from_secs_f64).transpose();
+        let mut seed = [0; 8];
+        // Processes that share a secret draw differently. Without randomness they would draw alike, which only costs.
+        let _ = getrandom::fill(&mut seed);
+        Ok(Self {
+            draws: Draws::new(u64::from_le_bytes(seed)),
+            store,
+            secret,
+            longest: longest
+                .map_err(|error| PyValueError::new_err(error.to_string()))?
+                .unwrap_or(Duration::MAX),
+            clock,
+            counters: Mutex::default(),
+            walks: Mutex::default(),
+            flights: Arc::default(),
+            refreshing: Arc::default(),
+        })
+    }
+
     fn own_key(&self, key: &str, buffer: &mut Vec<u8>) -> fast_cache_core::key::Key {
         let identity = Identity::of_route("", "storage", "", "", &Inputs::default());
         custom_key(&identity, &self.secret, key, buffer).to_owned()
@@ -123,29 +153,66 @@ impl MemoryStore {
             getrandom::fill(&mut bytes)
                 .map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
         }
-        let longest = longest.map(Duration::try_from_secs_f64).transpose();
+        let limits = Limits {
+            max_entries,
+            max_bytes,
+        };
+        let store = fast_cache_store::MemoryStore::observed(limits, Representation::evicted);
         let secret = Secret::from_bytes(&bytes);
-        #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
-        let draws = Draws::new(secret.digest(b"draws") as u64);
-        Ok(Self {
-            draws,
-            store: AnyStore::Memory(fast_cache_store::MemoryStore::observed(
-                Limits {
-                    max_entries,
-                    max_bytes,
-                },
-                Representation::evicted,
-            )),
-            secret,
-            longest: longest
-                .map_err(|error| PyValueError::new_err(error.to_string()))?
-                .unwrap_or(Duration::MAX),
-            clock,
-            counters: Mutex::default(),
-            walks: Mutex::default(),
-            flights: Arc::default(),
-            refreshing: Arc::default(),
-        })
+        Self::over(AnyStore::Memory(store), secret, longest, clock)
+    }
+
+    /// A store in the directory `path`, shared by all processes that name it: of at most so many entries and bytes, and
+    /// so many bytes near in each process. `warn` is told of trouble.
+    #[staticmethod]
+    fn shared(
+        path: PathBuf,
+        limits: (usize, usize, Option<usize>),
+        longest: Option<f64>,
+        clock: Py<SystemClock>,
+        warn: Py<PyAny>,
+    ) -> PyResult<Self> {
+        shared::open(&path, limits, longest, clock, warn)
+    }
+
+    /// A store in Redis or Valkey, as the settings say.
+    #[staticmethod]
+    fn redis(
+        settings: &Bound<'_, PyDict>,
+        longest: Option<f64>,
+        clock: Py<SystemClock>,
+    ) -> PyResult<Self> {
+        redis::open(settings, longest, clock)
+    }
+
+    /// How the store is, where something can be the matter with it.
+    fn health<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        match &self.store {
+            AnyStore::Memory(_) => Ok(PyDict::new(py)),
+            AnyStore::Shared(store) => {
+                let row = PyDict::new(py);
+                row.set_item("trouble", store.trouble())?;
+                row.set_item("hit_ratio", store.lookups().hit_ratio())?;
+                Ok(row)
+            }
+            AnyStore::Redis(store) => redis::health(py, store),
+        }
+    }
+
+    /// What is to be awaited for what others have stored under a key of the caller's own, if anything.
+    fn ask(slf: &Bound<'_, Self>, key: &str) -> PyResult<Option<Py<Settling>>> {
+        let store = slf.get();
+        let Some(elsewhere) = store.store.elsewhere() else {
+            return Ok(None);
+        };
+        let key = store.own_key(key, &mut Vec::new());
+        let awaited = Awaited::inquire(elsewhere, key, Part::Alone);
+        Settling::before_a_lookup(slf.py(), awaited, slf.clone().unbind()).map(Some)
+    }
+
+    /// Stores and finds nothing from now on, and releases what this process holds.
+    fn close(&self) {
+        self.store.close();
     }
 
     /// Where the store takes its time from.

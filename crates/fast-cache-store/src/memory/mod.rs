@@ -28,7 +28,7 @@ use crate::generations::{Generations, Verdict};
 use crate::local::{Counters, Cursor, Found, Limits, LocalStore, Page, Put, Walk};
 use budget::{Budget, Held};
 use fast_cache_core::key::KeyRef;
-use fast_cache_core::purge::{PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use parking_lot::RwLock;
@@ -309,6 +309,10 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
         let walk = self.generations.apply(purge);
         self.drops.fetch_add(1, Ordering::Relaxed);
         walk.then(Walk::new)
+    }
+
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+        self.stands(birth, path, labels)
     }
 
     fn resolve(&self, walk: &mut Walk, max_steps: usize) -> bool {

@@ -11,9 +11,7 @@ use fast_cache_core::time::Timestamp;
 use std::time::Duration;
 
 impl<R: Send + Sync> MemoryStore<R> {
-    /// How an answer stands that is kept elsewhere but whose drops come here: `None` where a hard drop since `birth`
-    /// covers it, else whether a soft drop does. Runs host patterns.
-    pub fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+    pub(super) fn stands(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
         let (patterns, seen) = self.generations.matching(path);
         let put = Put {
             key: Key::new(0, Box::new([])),

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 START_TIMEOUT = 40.0
 STOP_TIMEOUT = 20.0
 
-ENVIRONMENT = {"PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0"}
+ENVIRONMENT = {"PYTHONPATH": str(HERE), "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0", "XDG_RUNTIME_DIR": ""}
 
 COMMANDS = {
     "uvicorn-h11": "-m uvicorn {app} --http h11 --loop asyncio --port {port} --no-access-log",
@@ -51,7 +51,7 @@ class Server:
             self._process = subprocess.Popen(
                 [sys.executable, *arguments],
                 cwd=HERE,
-                env={**os.environ, **ENVIRONMENT, "TMPDIR": self._folder.name},
+                env={**os.environ, **ENVIRONMENT, "TMPDIR": self._folder.name, "PORT": str(self.port)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

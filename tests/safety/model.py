@@ -237,7 +237,10 @@ class Run:
             await asyncio.wait(self.tasks, timeout=5)
             self.judge()
         assert not self.tasks, f"{len(self.tasks)} wait for ever"
-        return self.shop.cache.stats()
+        stats = self.shop.cache.stats()
+        # FastAPI remembers some thousand endpoints, and theirs hold the shop.
+        vars(self.shop).clear()
+        return stats
 
     async def step(self) -> None:
         chance, shop = self.chance, self.shop

@@ -31,6 +31,7 @@
 //! |---|---|
 //! | `axum` | routes and path parameters as axum knows them: needed with axum |
 //! | `tokio` (default) | stale answers are refreshed in the background, and concurrent misses of one key make one call; without it, the first request after the lifetime waits for the new one, and every request goes by itself. Needs the runtime's timers |
+//! | `testing` | a clock that stands still, assertions of outcomes and a store that fails on demand, for your tests: `testing` |
 //!
 //! # Example
 //!
@@ -86,6 +87,9 @@ pub mod service;
 pub mod store;
 mod strict;
 mod task;
+#[cfg(feature = "testing")]
+#[cfg_attr(docsrs, doc(cfg(feature = "testing")))]
+pub mod testing;
 
 pub use cache::{Cache, CacheBuilder, Stats};
 pub use drops::{DropLayer, Drops};

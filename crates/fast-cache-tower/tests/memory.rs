@@ -46,8 +46,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// So many frames of 64 KiB each.
-struct Stream(usize);
+/// So many frames of 1 MiB each, all of the same memory.
+struct Stream(usize, Bytes);
 
 impl Body for Stream {
     type Data = Bytes;
@@ -61,15 +61,17 @@ impl Body for Stream {
             return Poll::Ready(None);
         };
         self.0 = left;
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![7; 64 << 10])))))
+        Poll::Ready(Some(Ok(Frame::data(self.1.clone()))))
     }
 }
 
 #[test]
-fn safety_36_ten_thousand_frames_in_constant_memory() {
+fn safety_36_a_stream_of_10_gigabytes_takes_constant_memory() {
     let cache = Cache::memory(16 << 20);
-    let service = service_fn(|_: Request<Full<Bytes>>| async {
-        Ok::<_, Infallible>(Response::new(Stream(10_000)))
+    let frame = Bytes::from(vec![7; 1 << 20]);
+    let service = service_fn(move |_: Request<Full<Bytes>>| {
+        let stream = Stream(10 << 10, frame.clone());
+        async { Ok::<_, Infallible>(Response::new(stream)) }
     });
     let layer = cache.store(Policy::max_age(Duration::from_secs(60)));
     let service = layer.layer(service);
@@ -86,9 +88,47 @@ fn safety_36_ten_thousand_frames_in_constant_memory() {
         frames += 1;
         bytes += frame.data_ref().map_or(0, Bytes::len);
     }
-    assert_eq!((frames, bytes), (10_000, 10_000 << 16));
+    assert_eq!((frames, bytes), (10 << 10, 10 << 30));
     // Up to the limit of 1 MiB is recorded, in a buffer that doubles.
     let most = isize::try_from(4 << 20).expect("a number");
     assert!(PEAK.get() - before < most, "{} bytes", PEAK.get() - before);
     assert_eq!(cache.stats().entries, 0);
+}
+
+/// Ten thousand requests that wait for one: what each of them costs beside a request that waits in the service itself.
+#[cfg(feature = "tokio")]
+#[tokio::test(flavor = "current_thread", start_paused = true)]
+async fn a_follower_costs_less_than_a_kilobyte() {
+    fn each<S>(service: &S) -> isize
+    where
+        S: tower::Service<Request<Full<Bytes>>> + Clone,
+    {
+        const FOLLOWERS: usize = 10_000;
+        let mut context = Context::from_waker(Waker::noop());
+        let mut ask = || {
+            let mut asking = Box::pin(service.clone().oneshot(Request::new(Full::default())));
+            assert!(asking.as_mut().poll(&mut context).is_pending());
+            asking
+        };
+        let leader = ask();
+        let before = HELD.get();
+        let followers: Vec<_> = (0..FOLLOWERS).map(|_| ask()).collect();
+        let held = HELD.get() - before;
+        drop((leader, followers));
+        held / isize::try_from(FOLLOWERS).expect("a number")
+    }
+    let cache = Cache::memory(16 << 20);
+    let service = service_fn(|_: Request<Full<Bytes>>| {
+        std::future::pending::<Result<Response<Stream>, Infallible>>()
+    });
+    let layer = cache.store(Policy::max_age(Duration::from_secs(60)));
+    let (bare, cached) = (each(&service), each(&layer.layer(service)));
+    assert!(
+        cached - bare < 1024,
+        "a follower costs {cached}, {bare} without"
+    );
+    assert!(
+        cached - bare > 100,
+        "nobody waits: {cached}, {bare} without"
+    );
 }

@@ -3,6 +3,7 @@
 `python benches/instructions.py SUBJECT COUNT` is what valgrind runs.
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -26,6 +27,9 @@ MEANING = {
     "pass none": "a route without config: no middleware",
     "pass nothing": "a route without config: a middleware in Python that does nothing",
     "pass ours": "a route without config: ours",
+    "alone hit": "ours from outside, without coalescing",
+    "miss": "a miss that is stored: ours, from outside",
+    "alone miss": "a miss that is stored: ours from outside, without coalescing",
 }
 SUBJECTS = tuple(MEANING)
 
@@ -52,6 +56,8 @@ def run(effort: Effort) -> Report:
             f"the hit above the floor: {bare:,.0f} from outside, {in_fastapi:,.0f} in FastAPI, "
             f"{in_starlette:,.0f} in Starlette"
         )
+        hit, miss = (counts[name] - counts[f"alone {name.rpartition(' ')[2]}"] for name in ("bare hit", "miss"))
+        report.say(f"added by coalescing: {hit:,.0f} to a hit, {miss:,.0f} to a miss")
         ours, nothing = (counts[f"pass {name}"] - counts["pass none"] for name in ("ours", "nothing"))
         report.say(f"added to a pass-through: {ours:,.0f} by ours, {nothing:,.0f} by the one that does nothing")
     report.say(f"the middleware itself, with both messages and both calls of `send`: {whole:,.0f}")
@@ -82,8 +88,9 @@ def _subject(subject: str, hits: int) -> None:
     passing = subject.startswith("pass")
     target = apps.path(apps.ROUTES // 2 + passing)
     make = apps.starlette if subject.startswith("starlette") else apps.fastapi
-    bare = subject.startswith("bare")
-    ours = apps.outside(make()) if bare else apps.with_cache(make())
+    missing, alone = subject.endswith("miss"), subject.startswith("alone")
+    bare = subject.startswith("bare") or alone or missing
+    ours = apps.outside(make(), coalesce=not alone) if bare else apps.with_cache(make())
     app = ours
     messages = [] if passing else apps.hit_messages(ours, target)
     if subject == "bare floor":
@@ -97,9 +104,15 @@ def _subject(subject: str, hits: int) -> None:
         app = {"pass none": stop, "pass nothing": apps.DoNothing(stop), "pass ours": apps.outside(stop)}[subject]
     template = next(repeated(target))
 
+    items = itertools.count(1_000_000)
+
     async def one(count: int) -> None:
         for _ in range(count):
-            await app(dict(template), receive, send)
+            scope = dict(template)
+            if missing:
+                scope["path"] = apps.path(apps.ROUTES // 2, next(items))
+                scope["raw_path"] = scope["path"].encode()
+            await app(scope, receive, send)
 
     complete(one(5))
     gc.disable()

@@ -1,0 +1,131 @@
+"""Requests that wait for one another: what a crowd, a failing leader, a follower and coalescing itself cost.
+
+`python benches/waiting.py WHERE REQUESTS` is a process that lets so many requests wait, in the application itself
+(`bare`) or behind the cache (`cached`); it prints how many bytes of resident memory each of them takes. What coalescing
+adds to a hit and to a miss, `instructions` counts.
+"""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import apps
+from fastapi import FastAPI
+from measure import Effort, Report
+from traffic import Scope, receive, scope_for, send
+
+from fast_cache_middleware import CacheConfig, FastCacheMiddleware
+
+STATM = Path("/proc/self/statm")
+HANDLER = 0.1
+"""Seconds that the handler of a crowd takes."""
+
+
+def run(effort: Effort) -> Report:
+    report = Report("Waiting for one another")
+    crowd = 50 if effort.smoke else 1000
+    calls, times = asyncio.run(_crowd(crowd))
+    slow = times[int(len(times) * 0.99)]
+    report.say(
+        f"{crowd} concurrent misses: {calls} call, p99 {slow * 1e3:,.1f} ms for a handler of {HANDLER * 1e3:.0f} ms"
+    )
+    report.at_most("1,000 concurrent misses, calls of the handler", calls, 1)
+    report.at_most("1,000 concurrent misses, p99 / the handler's time", slow / HANDLER, 3.0)
+    failing, alone = (asyncio.run(_crowd(crowd, coalesce=coalesce, fails=True)) for coalesce in (True, False))
+    report.say(
+        f"a leader that always fails: {failing[0]} calls, all over in {failing[1][-1] * 1e3:,.1f} ms; "
+        f"without coalescing {alone[0]} calls, {alone[1][-1] * 1e3:,.1f} ms"
+    )
+    report.at_most("a leader that always fails, calls / without coalescing", failing[0] / alone[0], 1.0)
+    report.at_most("a leader that always fails, time / without coalescing", failing[1][-1] / alone[1][-1], 1.0)
+    name = "a follower, beside its own task"
+    if STATM.exists():
+        number = 1000 if effort.smoke else 100_000
+        bare, cached = _waiting("bare", number), _waiting("cached", number)
+        report.say(f"a request that waits: {cached:,.0f} bytes behind the cache, {bare:,.0f} in the application itself")
+        report.at_most(name, cached - bare, 1024, "bytes", digits=0)
+    else:
+        report.skipped(name, "<= 1,024 bytes", "the system has no /proc")
+    return report
+
+
+async def _crowd(number: int, *, coalesce: bool = True, fails: bool = False) -> tuple[int, list[float]]:
+    """The handler's calls, and for how long each of the requests took, sorted."""
+    calls = 0
+    app = FastAPI()
+
+    @app.get("/x", dependencies=[CacheConfig(apps.MAX_AGE)])
+    async def x() -> int:
+        nonlocal calls
+        calls += 1
+        await asyncio.sleep(HANDLER)
+        if fails:
+            raise ValueError
+        return calls
+
+    middleware = FastCacheMiddleware(app, coalesce=coalesce)
+    # The routes are read with the first request.
+    await middleware(scope_for("/other"), receive, send)
+
+    async def one() -> float:
+        began = time.perf_counter()
+        with contextlib.suppress(ValueError):
+            await middleware(scope_for("/x"), receive, send)
+        return time.perf_counter() - began
+
+    taken = sorted(await asyncio.gather(*(one() for _ in range(number))))
+    return calls, taken
+
+
+def _waiting(where: str, number: int) -> float:
+    command = [sys.executable, __file__, where, str(number)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    return float(done.stdout)
+
+
+async def _wait(where: str, number: int) -> None:
+    import gc
+    import resource
+
+    def resident() -> int:
+        gc.collect()
+        return int(STATM.read_text().split()[1]) * resource.getpagesize()
+
+    forever = asyncio.Event()
+
+    async def bare(scope: Scope, receive: Any, send: Any) -> None:
+        await forever.wait()
+
+    inner = FastAPI()
+
+    @inner.get("/x", dependencies=[CacheConfig(apps.MAX_AGE)])
+    async def x() -> None:
+        await forever.wait()
+
+    middleware = FastCacheMiddleware(inner, follower_timeout=3600)
+    await middleware(scope_for("/other"), receive, send)
+    app: Any = bare if where == "bare" else middleware
+    tasks = [asyncio.create_task(_asked(app)) for _ in range(100)]
+    await asyncio.sleep(0)
+    before = resident()
+    tasks += [asyncio.create_task(_asked(app)) for _ in range(number)]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    print((resident() - before) / number)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _asked(app: Any) -> None:
+    await app(scope_for("/x"), receive, send)
+
+
+if __name__ == "__main__":
+    asyncio.run(_wait(sys.argv[1], int(sys.argv[2])))

@@ -34,7 +34,7 @@ use crate::cache::Cache;
 use crate::outcome::CacheOutcome;
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::key::KeyRef;
-use fast_cache_core::purge::{PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
@@ -213,6 +213,10 @@ impl<R, S: LocalStore<R>> LocalStore<R> for FailingStore<S> {
 
     fn remove(&self, key: KeyRef<'_>) -> bool {
         self.inner.remove(key)
+    }
+
+    fn standing(&self, birth: u64, path: &str, labels: &[Label]) -> Option<bool> {
+        self.inner.standing(birth, path, labels)
     }
 
     fn register(&self, pattern: PathPattern) -> PatternId {

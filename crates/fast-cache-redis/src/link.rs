@@ -135,9 +135,9 @@ impl Status {
         true
     }
 
-    /// Whether nothing is on its way.
-    pub(crate) fn is_written(&self) -> bool {
-        self.unwritten.load(Ordering::Relaxed) == 0
+    /// Bytes that are on their way.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.unwritten.load(Ordering::Relaxed)
     }
 
     pub(crate) fn written(&self, bytes: usize) {
@@ -185,11 +185,15 @@ impl Link {
 
     /// Hands an entry over, if there is room.
     pub(crate) fn write(&self, write: Write) {
+        // First the thread: one that is begun after a fork begins to count anew.
+        let Some(commands) = self.commands() else {
+            return;
+        };
         let bytes = write.frame.len();
         if self.status.state() == State::Down || !self.status.may_write(bytes) {
             return;
         }
-        if self.send(Command::Write(write)).is_none() {
+        if commands.send(Command::Write(write)).is_err() {
             self.status.written(bytes);
         }
     }

@@ -84,6 +84,11 @@ impl<R: Portable> RedisStore<R> {
         }
     }
 
+    /// Bytes of entries that are on their way to Redis. When they are many, further ones stay in this process.
+    pub fn unwritten(&self) -> usize {
+        self.link.status.unwritten()
+    }
+
     /// What it was told.
     pub fn options(&self) -> &RedisOptions {
         &self.link.options

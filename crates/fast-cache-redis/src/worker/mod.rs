@@ -240,7 +240,7 @@ impl Worker {
         if let Some(session) = self.session() {
             let _ = log::deliver(self, &session).await;
         }
-        while self.session().is_some() && !self.work.status.is_written() {
+        while self.session().is_some() && self.work.status.unwritten() > 0 {
             sleep(Duration::from_millis(1)).await;
         }
     }

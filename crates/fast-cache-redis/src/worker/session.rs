@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 use tokio::time::{sleep, timeout};
@@ -23,7 +23,7 @@ pub(super) const HEAD_LIVES: Duration = Duration::from_secs(14 * 24 * 3600);
 /// How often head and log are kept from dying.
 const RENEWAL: Duration = Duration::from_secs(3600);
 
-/// Lookups that fail one after the other before the server counts as away.
+/// Lookups that fail, with none answered between, before the server counts as away.
 const MAX_FAILURES: u32 = 3;
 
 /// How often an incarnation may end before anything could be read of it.
@@ -33,7 +33,11 @@ pub(super) struct Session {
     pub(super) links: Links,
     pub(super) incarnation: Cell<u64>,
     signals: Arc<Signals>,
+    /// How many lookups failed since one was answered, and since when.
     failures: Cell<u32>,
+    failing_since: Cell<Option<Instant>>,
+    /// For how long all must fail.
+    patience: Duration,
 }
 
 impl Session {
@@ -49,12 +53,16 @@ impl Session {
     /// A lookup came back.
     pub(super) fn answered(&self) {
         self.failures.set(0);
+        self.failing_since.set(None);
     }
 
-    /// A lookup did not come back in time, or with an error.
+    /// A lookup did not come back in time, or with an error. Many that fail at once are one failure: the server may
+    /// have been busy for a moment.
     pub(super) fn failed(&self, trouble: &str) {
+        let since = self.failing_since.get().unwrap_or_else(Instant::now);
+        self.failing_since.set(Some(since));
         self.failures.set(self.failures.get() + 1);
-        if self.failures.get() >= MAX_FAILURES {
+        if self.failures.get() >= MAX_FAILURES && since.elapsed() >= self.patience {
             self.break_off(trouble);
         }
     }
@@ -108,6 +116,8 @@ pub(super) async fn establish(worker: &Rc<Worker>) -> RedisResult<Rc<Session>> {
         incarnation: Cell::new(0),
         signals,
         failures: Cell::new(0),
+        failing_since: Cell::new(None),
+        patience: work.options.timeout,
     });
     // First the pushes, then what they would have told before.
     let mut tracking = cmd("CLIENT");
@@ -238,7 +248,7 @@ async fn renew(worker: Rc<Worker>, session: Rc<Session>) {
 /// What is not answered in time, or with an error, ends the session.
 async fn attentively(session: &Session, work: impl Future<Output = Result<(), Broken>>) {
     match timeout(MAX_SILENCE / 2, work).await {
-        Ok(Ok(())) => (),
+        Ok(Ok(())) => session.answered(),
         Ok(Err(Broken::Changed)) => session.break_off("Redis has lost what it knew"),
         Ok(Err(Broken::Failed(error))) => session.break_off(&error.to_string()),
         Err(_) => session.break_off("Redis does not answer"),

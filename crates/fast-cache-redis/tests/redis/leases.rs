@@ -99,8 +99,7 @@ fn who_no_longer_waits_leaves_no_lease_behind() {
 fn a_dropped_entry_gives_a_lease_too() {
     let server = Server::start();
     let [first, second] = pair(&server);
-    first.put(1, "/a", &["t"]);
-    crate::support::eventually("it is written", || second.find("/a") == Some(1));
+    first.share(1, "/a", &["t"], &second);
     second.drop_tag("t");
     let lease = lead(&second, "/a");
     second.put(2, "/a", &["t"]);

@@ -28,8 +28,7 @@ fn what_one_node_stored_another_finds() {
         second.inquire("/a", false),
         Inquired::Absent(None)
     ));
-    first.put(1, "/a", &["t"]);
-    written(&second, "/a", 1);
+    first.share(1, "/a", &["t"], &second);
     assert_eq!(second.near("/a"), Some(1), "it is near from then on");
     assert_eq!(second.near("/b"), None);
 }
@@ -69,8 +68,7 @@ fn a_drop_is_pushed_to_other_nodes() {
 fn a_soft_drop_leaves_it_to_be_served_stale() {
     let server = Server::start();
     let [first, second] = pair(&server, Coherence::Strict);
-    first.put(1, "/a", &["t"]);
-    written(&second, "/a", 1);
+    first.share(1, "/a", &["t"], &second);
     let mut purge = Purge::tag("t");
     purge.soft = true;
     second.store.purge(&purge);
@@ -85,8 +83,7 @@ fn with_strict_coherence_the_next_lookup_knows() {
     let server = Server::start();
     let [first, second] = pair(&server, Coherence::Strict);
     for number in 0..200 {
-        first.put(number, "/a", &["t"]);
-        written(&second, "/a", number);
+        first.share(number, "/a", &["t"], &second);
         first.store.purge(&Purge::tag("t"));
         first.settle();
         assert_eq!(second.find("/a"), None);
@@ -104,8 +101,7 @@ fn an_answer_begun_before_a_drop_elsewhere_is_never_found_after_it() {
     assert_eq!(first.find("/a"), None);
     assert_eq!(second.find("/a"), None);
     // Its birth is the clock of its own node, which knows of the drop now.
-    first.put(2, "/a", &["t"]);
-    written(&second, "/a", 2);
+    first.share(2, "/a", &["t"], &second);
 }
 
 #[test]
@@ -132,8 +128,7 @@ fn drops_of_two_nodes_at_once_are_all_done_on_both() {
     let [first, second] = pair(&server, Coherence::Strict);
     for round in 0..50_u64 {
         for path in ["/a", "/b"] {
-            first.put(round, path, &[path]);
-            written(&second, path, round);
+            first.share(round, path, &[path], &second);
         }
         first.store.purge(&Purge::tag("/a"));
         second.store.purge(&Purge::tag("/b"));
@@ -160,8 +155,7 @@ fn clearing_touches_the_namespace_alone_and_closing_leaves_it_to_others() {
     first.settle();
     assert_eq!(second.find("/a"), None);
     assert_eq!(other.find("/a"), Some(2));
-    second.put(3, "/a", &[]);
-    written(&first, "/a", 3);
+    second.share(3, "/a", &[], &first);
     first.store.close();
     assert_eq!(first.find("/a"), None);
     assert!(matches!(first.inquire("/a", true), Inquired::Unknown));
@@ -192,8 +186,7 @@ fn a_pattern_that_only_the_host_can_run_is_known_by_its_text() {
     }
     let stored = || {
         for (number, path) in [(7, "/a/7"), (8, "/a/8")] {
-            first.put(number, path, &[]);
-            written(&second, path, number);
+            first.share(number, path, &[], &second);
         }
     };
     stored();

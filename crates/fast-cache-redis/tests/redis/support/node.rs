@@ -6,8 +6,10 @@ use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
 use fast_cache_redis::{RedisOptions, RedisStore};
 use fast_cache_store::{Content, Elsewhere, Inquired, LocalStore, Put};
-use std::sync::OnceLock;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Wake};
 use std::time::{Duration, Instant};
 
 /// A store and what tests do with it.
@@ -74,6 +76,14 @@ impl Harness {
         });
     }
 
+    /// Stores until another node finds it: a machine that stalls may lose what is on its way.
+    pub(crate) fn share(&self, number: u64, path: &str, tags: &[&str], other: &Self) {
+        eventually(&format!("{path} is {number} elsewhere"), || {
+            self.put(number, path, tags);
+            other.find(path) == Some(number)
+        });
+    }
+
     /// What the memory tier has.
     pub(crate) fn near(&self, path: &str) -> Option<u64> {
         let found = self.store.get(key(path).borrow())?;
@@ -94,7 +104,7 @@ impl Harness {
     }
 
     pub(crate) fn inquire(&self, path: &str, lead: bool) -> Inquired {
-        runtime().block_on(self.store.inquire(key(path), lead))
+        wait(self.store.inquire(key(path), lead))
     }
 
     /// Drops, and waits until the others can know.
@@ -105,11 +115,31 @@ impl Harness {
 
     pub(crate) fn settle(&self) {
         if let Some(settling) = self.store.settled() {
-            runtime().block_on(settling);
+            wait(settling);
         }
     }
 }
 
+/// Waits for a future, on this thread alone.
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Arc::new(Unpark(std::thread::current())).into();
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return output;
+        }
+        std::thread::park();
+    }
+}
+
+/// Runs what tests do beside the store.
 pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME.get_or_init(|| {
@@ -119,6 +149,12 @@ pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
             .build()
             .expect("a runtime")
     })
+}
+
+/// A number from the environment, for tests that can be made long.
+pub(crate) fn number_from(name: &str, otherwise: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(otherwise, |given| given.parse().expect("a number"))
 }
 
 /// Waits for something that must become true.

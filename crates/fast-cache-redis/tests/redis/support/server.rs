@@ -25,6 +25,12 @@ impl Server {
         Self::on(free_port(), arguments, false)
     }
 
+    /// A sentinel; `lines` are of its file.
+    pub(crate) fn sentinel(lines: &[&str]) -> Self {
+        Self::on(free_port(), lines, true)
+    }
+
+    /// A server on this port, or a sentinel.
     pub(crate) fn on(port: u16, arguments: &[&str], sentinel: bool) -> Self {
         let folder =
             std::env::temp_dir().join(format!("fast-cache-redis-{}-{port}", std::process::id()));

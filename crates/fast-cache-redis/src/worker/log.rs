@@ -45,7 +45,7 @@ pub(super) async fn catch_up(
             .arg(format!("{:016x}", session.incarnation.get()))
             .arg(applied)
             .arg(PAGE);
-        let reply = worker.patiently(session.links.control.call(&call)).await?;
+        let reply = session.timely(session.links.control.call(&call)).await?;
         let (generation, entries): (i64, Vec<Value>) = from_redis_value(reply)?;
         let generation = u64::try_from(generation).map_err(|_| Broken::Changed)?;
         if generation < applied {
@@ -82,7 +82,7 @@ pub(super) async fn deliver(worker: &Worker, session: &Session) -> Result<(), Br
                 .arg(u8::from(own.soft))
                 .arg(&own.cover[..]);
         }
-        let reply = worker.patiently(session.links.control.call(&call)).await;
+        let reply = session.timely(session.links.control.call(&call)).await;
         let generation: i64 = from_redis_value(reply_or_clear(worker, session, reply).await?)?;
         let generation = u64::try_from(generation).map_err(|_| Broken::Changed)?;
         let in_place = work.node.delivered(own.len(), generation);
@@ -108,7 +108,7 @@ async fn reply_or_clear(
             unlink
                 .arg(&worker.work.keys.head)
                 .arg(&worker.work.keys.log);
-            worker.patiently(session.links.control.run(&unlink)).await?;
+            session.timely(session.links.control.run(&unlink)).await?;
             Err(Broken::Failed(error))
         }
         reply => Ok(reply?),

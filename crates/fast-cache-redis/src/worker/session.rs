@@ -2,7 +2,7 @@
 
 use super::log::{self, Broken};
 use super::{MAX_SILENCE, Worker};
-use crate::connect::{Hearer, Links, connect};
+use crate::connect::{Hearer, Links, PATIENCE, connect};
 use crate::link::{State, Status};
 use crate::replica::Node;
 use crate::scripts::{Call, OPEN};
@@ -38,6 +38,8 @@ pub(super) struct Session {
     failing_since: Cell<Option<Instant>>,
     /// For how long all must fail.
     patience: Duration,
+    /// How long reading or writing the log may take at a time.
+    limit: Cell<Duration>,
 }
 
 impl Session {
@@ -48,6 +50,17 @@ impl Session {
     /// Ends the session: nothing is answered from here on until there is another.
     pub(super) fn break_off(&self, trouble: &str) {
         self.signals.break_off(trouble);
+    }
+
+    /// What takes too long has failed.
+    pub(super) async fn timely<T>(
+        &self,
+        work: impl Future<Output = RedisResult<T>>,
+    ) -> RedisResult<T> {
+        timeout(self.limit.get(), work).await.unwrap_or_else(|_| {
+            let slow = std::io::Error::from(std::io::ErrorKind::TimedOut);
+            Err(slow.into())
+        })
     }
 
     /// A lookup came back.
@@ -118,6 +131,7 @@ pub(super) async fn establish(worker: &Rc<Worker>) -> RedisResult<Rc<Session>> {
         failures: Cell::new(0),
         failing_since: Cell::new(None),
         patience: work.options.timeout,
+        limit: Cell::new(PATIENCE),
     });
     // First the pushes, then what they would have told before.
     let mut tracking = cmd("CLIENT");
@@ -135,6 +149,7 @@ pub(super) async fn establish(worker: &Rc<Worker>) -> RedisResult<Rc<Session>> {
         match catch_up_and_deliver(worker, &session).await {
             Ok(()) => {
                 probe(worker, &session).await?;
+                session.limit.set(MAX_SILENCE / 2);
                 work.node.trust(true);
                 if session.is_alive() {
                     return Ok(session);
@@ -247,11 +262,10 @@ async fn renew(worker: Rc<Worker>, session: Rc<Session>) {
 
 /// What is not answered in time, or with an error, ends the session.
 async fn attentively(session: &Session, work: impl Future<Output = Result<(), Broken>>) {
-    match timeout(MAX_SILENCE / 2, work).await {
-        Ok(Ok(())) => session.answered(),
-        Ok(Err(Broken::Changed)) => session.break_off("Redis has lost what it knew"),
-        Ok(Err(Broken::Failed(error))) => session.break_off(&error.to_string()),
-        Err(_) => session.break_off("Redis does not answer"),
+    match work.await {
+        Ok(()) => session.answered(),
+        Err(Broken::Changed) => session.break_off("Redis has lost what it knew"),
+        Err(Broken::Failed(error)) => session.break_off(&error.to_string()),
     }
 }
 

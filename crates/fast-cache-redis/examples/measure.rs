@@ -1,6 +1,7 @@
 //! Measures the store on a running server: lookups that go to Redis, drops with many entries, and hits in the memory
 //! tier beside a memory store. `benches/README.md` has the command and what came out.
 #![allow(
+    clippy::cast_precision_loss,
     clippy::disallowed_macros,
     clippy::print_stdout,
     reason = "a program prints what it measured"

@@ -56,6 +56,14 @@ fn in_the_child(node: &Harness, round: u64) {
     assert_eq!(threads(), 0, "closing ends the thread");
 }
 
+/// Says that it is over, whatever ends it.
+struct Over<'a>(&'a AtomicBool);
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn parent_and_child_go_on() {
     let server = Server::start();
@@ -63,12 +71,6 @@ fn parent_and_child_go_on() {
     let node = open(&server.url(), &namespace, |_| {});
     let other = open(&server.url(), &namespace, |_| {});
     node.share(1, "/a", &["a"], &other);
-    struct Over<'a>(&'a AtomicBool);
-    impl Drop for Over<'_> {
-        fn drop(&mut self) {
-            self.0.store(true, Ordering::SeqCst);
-        }
-    }
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         // The threads of both stores are busy while the process forks.

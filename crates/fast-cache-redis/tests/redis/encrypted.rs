@@ -43,7 +43,7 @@ fn tls() {
     let namespace = node::namespace();
     let nodes = [0, 1].map(|_| {
         open(&url, &namespace, |options| {
-            options.tls = Some(trusting.clone())
+            options.tls = Some(trusting.clone());
         })
     });
     nodes[0].share(1, "/a", &["t"], &nodes[1]);

@@ -17,7 +17,7 @@ fn race(coherence: Coherence, check: impl Fn(usize, u64, u64) + Sync) {
     let namespace = node::namespace();
     let nodes: [Harness; 2] = [0, 1].map(|_| {
         open(&server.url(), &namespace, |options| {
-            options.coherence = coherence
+            options.coherence = coherence;
         })
     });
     let (database, dropped, over) = (AtomicU64::new(1), AtomicU64::new(0), AtomicBool::new(false));
@@ -51,7 +51,8 @@ fn race(coherence: Coherence, check: impl Fn(usize, u64, u64) + Sync) {
         while answered.load(Ordering::Relaxed) < requests || number < requests / 100 {
             number += 1;
             database.store(number, Ordering::SeqCst);
-            nodes[0].store.purge(&drops[number as usize % 3]);
+            let drop = drops.iter().cycle().nth((number % 3) as usize);
+            nodes[0].store.purge(drop.expect("there are three"));
             nodes[0].settle();
             if nodes[0].store.health().undelivered == 0 {
                 dropped.store(number, Ordering::SeqCst);

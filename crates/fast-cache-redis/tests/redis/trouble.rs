@@ -31,7 +31,7 @@ fn setting() -> Setting {
 }
 
 /// Puts a node through a trouble: whatever it finds meanwhile is right, and when the trouble is over, all is well.
-fn endure(fault: Fault) {
+fn endure(fault: &Fault) {
     let Setting {
         server,
         proxy,
@@ -90,27 +90,27 @@ fn endure(fault: Fault) {
 
 #[test]
 fn refused() {
-    endure(Fault::Refuse);
+    endure(&Fault::Refuse);
 }
 
 #[test]
 fn silent() {
-    endure(Fault::Silence);
+    endure(&Fault::Silence);
 }
 
 #[test]
 fn slow() {
-    endure(Fault::Delay(Duration::from_millis(700)));
+    endure(&Fault::Delay(Duration::from_millis(700)));
 }
 
 #[test]
 fn half_written() {
-    endure(Fault::Half);
+    endure(&Fault::Half);
 }
 
 #[test]
 fn damaged() {
-    endure(Fault::Corrupt(7));
+    endure(&Fault::Corrupt(7));
 }
 
 #[test]
@@ -127,14 +127,17 @@ fn errors() {
         "*2\r\n:-5\r\n*1\r\n+what\r\n",
         "no protocol at all\r\n",
     ] {
-        endure(Fault::Say(said));
+        endure(&Fault::Say(said));
     }
 }
 
 #[test]
 fn nobody_waits_once_the_trouble_is_known() {
     let Setting {
-        proxy, troubled, ..
+        proxy,
+        troubled,
+        server: _server,
+        ..
     } = setting();
     proxy.set(Fault::Refuse);
     proxy.cut();
@@ -156,7 +159,7 @@ fn more_drops_than_are_kept_become_one_of_everything() {
         proxy,
         troubled,
         healthy,
-        ..
+        server: _server,
     } = setting();
     healthy.share(1, "/a", &["t"], &troubled);
     proxy.set(Fault::Refuse);
@@ -229,7 +232,10 @@ fn a_replica_is_no_place_to_stay() {
 #[test]
 fn closing_ends_the_thread_even_in_trouble() {
     let Setting {
-        proxy, troubled, ..
+        proxy,
+        troubled,
+        server: _server,
+        ..
     } = setting();
     proxy.set(Fault::Silence);
     let began = Instant::now();

@@ -1,32 +1,12 @@
 //! The folder: whose it is, who may write to it, and where it lies.
 
+use crate::error::OpenError;
 use crate::machine;
-use std::fmt;
 use std::fs::{DirBuilder, File};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// Why a folder is not used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// The folder must not be used: it is another one's, others may write to it, or it lies on another machine. In
-    /// words.
-    Refused(String),
-    /// The system says no, for now. In words.
-    Failed(String),
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Refused(words) | Self::Failed(words)) = self;
-        formatter.write_str(words)
-    }
-}
-
-impl std::error::Error for OpenError {}
 
 /// Makes the folder, for its owner alone, where it is not there; and checks it.
 pub(crate) fn prepare(path: &Path) -> Result<PathBuf, OpenError> {

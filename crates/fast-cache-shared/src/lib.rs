@@ -55,36 +55,64 @@
 //! | `opening`, `users` | locked by who opens the folder, and by who uses it |
 #![warn(missing_docs)]
 
-#[cfg(not(unix))]
-compile_error!(
-    "the shared store needs Unix: mapped files that outlive who maps them, file locks, forks"
-);
-
-mod changes;
-mod core;
-mod directory;
-mod drops;
-mod entries;
-mod eviction;
-mod filesystem;
-mod forks;
-mod inquiry;
-mod leases;
-mod lmdb;
-mod machine;
-mod map;
+mod error;
+mod lookups;
 mod options;
+#[cfg(not(unix))]
+mod unsupported;
+
+#[cfg(unix)]
+mod changes;
+#[cfg(unix)]
+mod core;
+#[cfg(unix)]
+mod directory;
+#[cfg(unix)]
+mod drops;
+#[cfg(unix)]
+mod entries;
+#[cfg(unix)]
+mod eviction;
+#[cfg(unix)]
+mod filesystem;
+#[cfg(unix)]
+mod forks;
+#[cfg(unix)]
+mod inquiry;
+#[cfg(unix)]
+mod leases;
+#[cfg(unix)]
+mod lmdb;
+#[cfg(unix)]
+mod machine;
+#[cfg(unix)]
+mod map;
+#[cfg(unix)]
 mod registry;
+#[cfg(unix)]
 mod secret;
+#[cfg(unix)]
 mod store;
+#[cfg(unix)]
 mod sweeper;
+#[cfg(unix)]
 mod sweeping;
+#[cfg(all(test, unix))]
+mod tests;
+#[cfg(unix)]
 mod watcher;
+#[cfg(unix)]
 mod words;
+#[cfg(unix)]
 mod writing;
 
-pub use directory::OpenError;
+pub use error::OpenError;
+pub use lookups::Lookups;
 pub use options::{MakePattern, Options};
-pub use secret::SECRET;
+#[cfg(unix)]
 pub use store::SharedStore;
-pub use words::Lookups;
+#[cfg(not(unix))]
+pub use unsupported::SharedStore;
+
+/// Bytes of a secret.
+pub const SECRET: usize = 48;

@@ -1,12 +1,10 @@
 //! The secret of a folder: what keys and credentials are hashed with, the same for all its processes.
 
+use crate::SECRET;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-
-/// Bytes of a secret.
-pub const SECRET: usize = 48;
 
 /// Reads the secret, or makes it. Of several processes that make one at once, one wins, and all get its.
 pub(crate) fn read_or_make(folder: &Path) -> io::Result<[u8; SECRET]> {

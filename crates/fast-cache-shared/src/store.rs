@@ -1,13 +1,15 @@
 //! The store: what a lookup, an answer and a drop do, over near tier and map.
 
+use crate::SECRET;
 use crate::core::Core;
-use crate::directory::{self, OpenError};
+use crate::directory;
 use crate::entries;
+use crate::error::OpenError;
 use crate::inquiry::Inquiring;
 use crate::lmdb::Result as Lmdb;
+use crate::lookups::Lookups;
 use crate::options::Options;
-use crate::secret::{self, SECRET};
-use crate::words::Lookups;
+use crate::secret;
 use fast_cache_core::key::{Key, KeyRef};
 use fast_cache_core::purge::{Cover, Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
@@ -94,7 +96,7 @@ impl<R: Portable> SharedStore<R> {
     }
 
     #[inline]
-    fn core(&self) -> &Arc<Core<R>> {
+    pub(crate) fn core(&self) -> &Arc<Core<R>> {
         // SAFETY: it comes from a box, which is freed with `self` at the earliest; see `take_over` and `drop`.
         let core = unsafe { &*self.current.load(Ordering::Acquire) };
         if core.is_of_this_process() {

@@ -5,10 +5,9 @@ mod support;
 use fast_cache_core::purge::{Label, PathPattern, Purge};
 use fast_cache_shared::SharedStore;
 use fast_cache_store::LocalStore;
-use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use support::board::{self, Board, until};
+use support::board::{self, Board, Process, until};
 use support::{LIMITS, get, options, put};
 
 const CHILDREN: u64 = 20;
@@ -81,7 +80,7 @@ fn u64_to_place(child: u64) -> usize {
     usize::try_from(child + 1).expect("small")
 }
 
-fn finish(mut parent: Child) {
+fn finish(mut parent: Process) {
     let mut ended = None;
     until("the parent's end", Duration::from_secs(120), || {
         ended = parent.try_wait().expect("it was started");

@@ -8,9 +8,8 @@ use fast_cache_core::time::Timestamp;
 use fast_cache_shared::{Options, SharedStore};
 use fast_cache_store::{Content, Inquired, LeaseEnd, LocalStore, Put};
 use std::path::Path;
-use std::process::Child;
 use std::time::Duration;
-use support::board::{self, Board, Draws, until};
+use support::board::{self, Board, Draws, Process, until};
 use support::{LIMITS, key, response, waiting};
 
 const WORKERS: usize = 4;
@@ -155,7 +154,7 @@ impl Worker {
     }
 }
 
-fn finish(workers: Vec<Child>) {
+fn finish(workers: Vec<Process>) {
     for mut worker in workers {
         let status = worker.wait().expect("it was started");
         assert!(status.success(), "a worker failed: {status}");

@@ -52,15 +52,39 @@ impl Board {
     }
 }
 
+/// A process that ends with the test that started it, however that comes out.
+pub(crate) struct Process(Child);
+
+impl std::ops::Deref for Process {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Process {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Starts this test program once more, to run one test that takes part as a worker.
-pub(crate) fn start(test: &str, folder: &Path, number: usize) -> Child {
-    Command::new(std::env::current_exe().expect("this program"))
+pub(crate) fn start(test: &str, folder: &Path, number: usize) -> Process {
+    let started = Command::new(std::env::current_exe().expect("this program"))
         .args(["--exact", test, "--ignored", "--nocapture", "--quiet"])
         .env(FOLDER, folder)
         .env(NUMBER, number.to_string())
         .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("a process")
+        .spawn();
+    Process(started.expect("a process"))
 }
 
 /// In a worker: where it works, and which one it is.

@@ -1,4 +1,4 @@
-"""The examples for several workers and several machines, as `make run WORKERS=…` and `make run STORAGE=…` start them."""
+"""The examples for several workers and several machines, as `make run` starts them with `WORKERS` or `STORAGE`."""
 
 import json
 import time

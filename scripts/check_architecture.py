@@ -40,7 +40,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     TOWER: frozenset({CORE, STORE, ENGINE}),
     PYTHON: frozenset({CORE, STORE, ENGINE, SHARED, REDIS}),
     FUZZ: frozenset({CORE, STORE, ENGINE}),
-    EXAMPLES: frozenset({TOWER}),
+    EXAMPLES: frozenset({TOWER, SHARED, REDIS}),
 }
 
 GUARDED: dict[str, tuple[frozenset[str], str]] = {

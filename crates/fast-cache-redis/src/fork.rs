@@ -25,9 +25,12 @@ pub(crate) fn forks() -> u32 {
 /// Begins to watch for forks.
 pub(crate) fn watch() {
     WATCHED.call_once(|| {
+        #[cfg(unix)]
         // SAFETY: the three functions touch nothing but atomics, and never panic. Without memory for the registration,
         // forks go unnoticed, which is all that can go wrong.
-        unsafe { libc::pthread_atfork(Some(close), Some(open), Some(begin)) };
+        unsafe {
+            libc::pthread_atfork(Some(close), Some(open), Some(begin))
+        };
     });
 }
 

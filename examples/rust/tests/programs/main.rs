@@ -4,4 +4,5 @@ mod axum_app;
 mod hyper_server;
 mod purge_endpoint;
 mod reverse_proxy;
+mod shared_cache;
 mod wire;

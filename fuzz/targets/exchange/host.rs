@@ -175,7 +175,7 @@ impl Host {
         };
         let now = self.clock.now();
         match fetch.on_response(&head, &self.policy, &self.inputs, stored, is_current, now) {
-            Judged::Pass(_) => {}
+            Judged::Pass(_) | Judged::Fail(_) => {}
             Judged::Record(record) => {
                 // That it could not be kept is no fault.
                 let _ = self.record(pending, key, record, origin, &update);

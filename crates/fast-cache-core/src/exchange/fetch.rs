@@ -71,6 +71,8 @@ pub enum Judged {
     StandIn,
     /// It is passed on and not kept.
     Pass(Reason),
+    /// The same for a failure: another request for the same key may fare better, at once.
+    Fail(Reason),
 }
 
 impl Fetch {
@@ -115,8 +117,16 @@ impl Fetch {
                 return Judged::Update(Freshening::new(self.birth, self.draw, self.forward, now));
             }
         }
-        self.record(head, policy, inputs, now)
-            .map_or_else(Judged::Pass, Judged::Record)
+        self.record(head, policy, inputs, now).map_or_else(
+            |reason| {
+                if is_failure(head.status) {
+                    Judged::Fail(reason)
+                } else {
+                    Judged::Pass(reason)
+                }
+            },
+            Judged::Record,
+        )
     }
 
     /// Whether what was found may answer instead of the application, which has failed

@@ -12,7 +12,6 @@ use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::invalidation::carried;
-use fast_cache_core::rules::status::is_failure;
 use fast_cache_core::rules::storing::is_event_stream;
 use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_engine::commit::remember_rule;
@@ -88,7 +87,7 @@ impl Errand {
         );
         let record = match judged {
             Judged::Record(record) => record,
-            Judged::Pass(reason) if is_failure(status) => return Judgement::Failed(reason),
+            Judged::Fail(reason) => return Judgement::Failed(reason),
             Judged::Pass(reason) => return Judgement::Pass(allowed.err().unwrap_or(reason)),
             Judged::StandIn => {
                 return match self.stand_in(py, &fetch, Some(status)) {

@@ -7,7 +7,6 @@ use crate::kept::lines;
 use fast_cache_core::exchange::{Head, Judged};
 use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::status::is_failure;
 use fast_cache_core::rules::storing::is_event_stream;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
@@ -69,9 +68,7 @@ impl Errand {
                 }
             }
             // Another request may fare better: the permit is dropped.
-            Judged::Pass(reason) if is_failure(head.status.as_u16()) => {
-                Judgement::Pass(self, reason)
-            }
+            Judged::Fail(reason) => Judgement::Pass(self, reason),
             Judged::Pass(reason) => self.pass(asking, reason),
             Judged::StandIn => self.judge_failure(asking, head),
             // Only we have asked for a 304, so the client never sees it as it is.

@@ -195,6 +195,8 @@ impl<R: Portable> Core<R> {
             if let Some(words) = self.words.get() {
                 words.condemn();
             }
+            // When nobody uses it any more, whoever opens it next makes it anew.
+            *self.slot.write() = Slot::Closed;
         }
         self.in_trouble(&format!("{}: {error}", self.folder.display()));
     }
@@ -270,30 +272,29 @@ impl<R: Portable> Core<R> {
     /// What is stored under a key.
     pub(crate) fn get(&self, key: KeyRef<'_>) -> Option<Found<R>> {
         let words = self.caught_up()?;
-        let near = self.near.get(key);
-        let found = match near {
-            Some(found) if self.is_fresh(&found) => {
-                words.looked_up(Lookup::Near);
-                Some(found)
+        let (found, lookup) = self.look(words, key);
+        words.looked_up(lookup);
+        if found.is_some() {
+            let visited = words.visited(key.digest);
+            if visited.load(Ordering::Relaxed) == 0 {
+                visited.store(1, Ordering::Relaxed);
             }
-            // Another process may have made it anew.
-            near => match self.far(words, key, near.as_ref()) {
-                Some(found) => {
-                    words.looked_up(Lookup::Far);
-                    Some(found)
-                }
-                None => near.inspect(|_| words.looked_up(Lookup::Near)),
-            },
-        };
-        if found.is_none() {
-            words.looked_up(Lookup::Missed);
-            return None;
-        }
-        let visited = words.visited(key.digest);
-        if visited.load(Ordering::Relaxed) == 0 {
-            visited.store(1, Ordering::Relaxed);
         }
         found
+    }
+
+    /// The same, without a trace.
+    pub(crate) fn look(&self, words: &Words, key: KeyRef<'_>) -> (Option<Found<R>>, Lookup) {
+        let near = self.near.get(key);
+        if near.as_ref().is_some_and(|found| self.is_fresh(found)) {
+            return (near, Lookup::Near);
+        }
+        // Another process may have made it anew.
+        match self.far(words, key, near.as_ref()) {
+            Some(found) => (Some(found), Lookup::Far),
+            None if near.is_some() => (near, Lookup::Near),
+            None => (None, Lookup::Missed),
+        }
     }
 
     /// Whether what was found needs no look at what others may have stored since.

@@ -93,3 +93,11 @@ impl Locked {
         }
     }
 }
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        // Closing would not do: a child of a fork may have the file open as well, and with it the lock.
+        // SAFETY: the descriptor is open.
+        unsafe { libc::flock(self.0.as_raw_fd(), libc::LOCK_UN) };
+    }
+}

@@ -2,6 +2,7 @@
 
 use crate::core::Core;
 use crate::leases::{self, Asked, Held};
+use crate::words::Words;
 use fast_cache_core::key::Key;
 use fast_cache_store::codec::Portable;
 use fast_cache_store::{Found, Inquired, Lease};
@@ -42,8 +43,8 @@ impl<R: Portable> Inquiring<R> {
     }
 
     /// Whether there is an answer that is worth a new lookup.
-    fn is_there(&mut self) -> bool {
-        let found = self.core.get(self.key.borrow());
+    fn is_there(&mut self, words: &Words) -> bool {
+        let (found, _) = self.core.look(words, self.key.borrow());
         let known = found.as_ref().and_then(known);
         let new = self.begun && known.is_some() && known != self.before;
         if !self.begun {
@@ -57,7 +58,7 @@ impl<R: Portable> Inquiring<R> {
         let Some(words) = self.core.caught_up().map(Arc::clone) else {
             return Poll::Ready(Inquired::Unknown);
         };
-        if self.is_there() {
+        if self.is_there(&words) {
             return Poll::Ready(Inquired::Found);
         }
         if !self.lead {
@@ -67,9 +68,9 @@ impl<R: Portable> Inquiring<R> {
         let limit = self.core.options.lease_limit;
         match leases::acquire(&words, digest, limit) {
             Asked::Granted(word) => {
-                let lease = Lease::new(Held::new(words, digest, word));
+                let lease = Lease::new(Held::new(Arc::clone(&words), digest, word));
                 // It may have been stored, and the lease ended, since it was looked for.
-                if self.is_there() {
+                if self.is_there(&words) {
                     return Poll::Ready(Inquired::Found);
                 }
                 Poll::Ready(Inquired::Absent(Some(lease)))

@@ -2,6 +2,7 @@
 
 mod support;
 
+use fast_cache_core::purge::{Label, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_shared::{OpenError, Options, SharedStore};
 use fast_cache_store::LocalStore;
@@ -252,6 +253,40 @@ fn a_damaged_entry_is_a_miss() {
     assert_eq!(get(&after, "/a"), None);
     put(&after, "/a", 2, &[]).expect("room");
     assert_eq!(get(&after, "/a"), Some(2));
+}
+
+/// `FAST_CACHE_SMALL_DISK=/a/folder/on/a/disk/of/16/megabytes`, as no test can make one.
+#[test]
+fn a_full_disk_is_a_miss_with_a_reason() {
+    let Some(disk) = support::board::setting("FAST_CACHE_SMALL_DISK") else {
+        return;
+    };
+    let folder = tempfile::tempdir_in(disk).expect("room");
+    let store = open(folder.path());
+    let other = open(folder.path());
+    put(&store, "/a", 1, &[Label::tag("t")]).expect("room");
+    assert_eq!(get(&other, "/a"), Some(1));
+    let long = "x".repeat(100_000);
+    let refused =
+        (0..1_000).find_map(|number| put(&store, &format!("/{number}/{long}"), 1, &[]).err());
+    assert_eq!(refused, Some(Reason::StoreFailed));
+    let trouble = store.trouble().expect("trouble");
+    // LMDB calls a page that was written in part an error of the device.
+    assert!(
+        trouble.contains("No space left") || trouble.contains("Input/output error"),
+        "{trouble}"
+    );
+    for _ in 0..10 {
+        let _ = store.purge(&Purge::tag("t"));
+    }
+    assert_eq!(
+        (get(&store, "/a"), get(&other, "/a")),
+        (None, None),
+        "a drop holds without room"
+    );
+    // There is no room for another folder, either.
+    let second = tempfile::tempdir_in(folder.path()).expect("a name");
+    only_misses(&open(second.path()), "");
 }
 
 #[test]

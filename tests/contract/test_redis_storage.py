@@ -45,6 +45,12 @@ class Node:
                 await self.gate.wait()
             return [item, self.counter()]
 
+        @self.app.get("/stale/{item}", dependencies=[CacheConfig(60, stale_while_revalidate=60)])
+        async def show_stale(item: str) -> list[Any]:
+            if self.gate is not None:
+                await self.gate.wait()
+            return [item, self.counter()]
+
         @self.app.post("/x/{item}", dependencies=[CacheDropConfig(tags=["item:{item}"])])
         async def change(item: str) -> str:
             return item
@@ -131,6 +137,39 @@ def test_concurrent_misses_on_two_nodes_make_one_call(server: RedisServer) -> No
         assert one.counter.calls + other.counter.calls == calls + 1
 
     play(test, server, "coalescing")
+
+
+def test_what_has_expired_is_made_anew_by_one_of_all(server: RedisServer) -> None:
+    async def test(one: Node, other: Node) -> None:
+        assert await one.outcomes("/x/1", "/stale/1") == ["MISS", "MISS"]
+
+        async def has_them() -> bool:
+            return await other.outcomes("/x/1", "/stale/1") == ["HIT", "HIT"]
+
+        await until("the other finds them", has_them)
+        for node in (one, other):
+            node.app.state.clock.advance(61)
+        one.gate, other.gate = asyncio.Event(), asyncio.Event()
+        calls = one.counter.calls + other.counter.calls
+        stale = [await node.ask("GET", "/stale/1") for node in (one, other) * 3]
+        assert {answer.cache for answer in stale} == {"STALE"}
+        asking = [asyncio.create_task(node.ask("GET", "/x/1")) for node in (one, other) * 5]
+
+        async def are_led() -> bool:
+            return server.command("KEYS", "expiry*:l").count(b":l\r\n") == 2
+
+        await until("both are led", are_led)
+        one.gate.set()
+        other.gate.set()
+        assert len({(await task).body for task in asking}) == 1
+
+        async def is_refreshed() -> bool:
+            return await one.outcomes("/stale/1") == await other.outcomes("/stale/1") == ["HIT"]
+
+        await until("it is refreshed", is_refreshed)
+        assert one.counter.calls + other.counter.calls == calls + 2
+
+    play(test, server, "expiry")
 
 
 def test_clearing_touches_its_own_namespace_only(server: RedisServer) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asgi_client import request
 from contract.support import START, Client, Counter, fastapi_app
 from fastapi import Response
 from starlette.requests import Request
@@ -79,6 +80,34 @@ def test_what_is_reloaded_in_one_is_new_in_the_other(tmp_path: Path) -> None:
     reloaded = one.get("/x/1", [("cache-control", "no-cache")])
     assert reloaded.cache == "MISS"
     assert other.get("/x/1").body == reloaded.body
+
+
+def test_what_is_stale_is_refreshed_by_one_of_all(tmp_path: Path) -> None:
+    async def run() -> None:
+        clock, counter, gate = SystemClock(START), Counter(), asyncio.Event()
+        apps = []
+        for _ in range(2):
+            app = fastapi_app(clock, options={"storage": SharedStorage(tmp_path, clock=clock, max_bytes=SMALL)})
+
+            @app.get("/x", dependencies=[CacheConfig(60, stale_while_revalidate=60)])
+            async def show() -> int:
+                await gate.wait()
+                return counter()
+
+            apps.append(app)
+        gate.set()
+        assert (await request(apps[0], "GET", "/x")).cache == "MISS"
+        gate.clear()
+        clock.advance(61)
+        answers = [await request(app, "GET", "/x") for app in apps * 3]
+        assert {(answer.cache, answer.body) for answer in answers} == {("STALE", b"1")}
+        gate.set()
+        while (await request(apps[1], "GET", "/x")).cache != "HIT":  # noqa: ASYNC110 - the refresh has to come to its end
+            await asyncio.sleep(0)
+        assert [(await request(app, "GET", "/x")).body for app in apps] == [b"2", b"2"]
+        assert counter.calls == 2
+
+    asyncio.run(run())
 
 
 def test_clearing_clears_for_all(tmp_path: Path) -> None:

@@ -1,9 +1,12 @@
 //! Inquiries and settling: futures that hosts poll on their own threads, where entries are read.
 
 use crate::link::{Answer, Command, Find, Link, Release, State};
+use crate::options::Now;
 use crate::replica::Replica;
 use crate::value;
 use fast_cache_core::key::Key;
+use fast_cache_core::stored::Stored;
+use fast_cache_core::time::Timestamp;
 use fast_cache_store::codec::Portable;
 use fast_cache_store::{Inquired, Inquiry, Lease, LeaseEnd, Leased, LocalStore, Settling};
 use std::borrow::Cow;
@@ -19,6 +22,7 @@ pub(crate) fn inquire<R: Portable>(
     key: Key,
     lead: bool,
     strict: bool,
+    now: Option<Now>,
 ) -> Inquiry {
     // The first question goes out now, not when the future is first polled.
     let is_near = strict && replica.near.get(key.borrow()).is_some();
@@ -33,7 +37,9 @@ pub(crate) fn inquire<R: Portable>(
                 Answer::Near if replica.near.get(key.borrow()).is_some() => return Inquired::Found,
                 Answer::Near => None,
                 Answer::Value(value) => {
-                    if take_in(&replica, &key, &value).is_some() {
+                    // What is past its lifetime is near now, for whoever may use it, but somebody has to make a new one.
+                    let is_fresh = take_in(&replica, &key, &value, now.as_deref());
+                    if is_fresh == Some(true) || (is_fresh.is_some() && !lead) {
                         return Inquired::Found;
                     }
                     let length = value.len().min(value::FINGERPRINT);
@@ -86,15 +92,26 @@ fn ask(
     Some(receiver)
 }
 
-/// Puts what Redis has into the memory tier, unless it is damaged, another key's, or dropped.
-fn take_in<R: Portable>(replica: &Replica<R>, key: &Key, value: &[u8]) -> Option<()> {
+/// Puts what Redis has into the memory tier, unless it is damaged, another key's, or dropped; whether it is within its
+/// lifetime, as far as that can be told.
+fn take_in<R: Portable>(
+    replica: &Replica<R>,
+    key: &Key,
+    value: &[u8],
+    now: Option<&(dyn Fn() -> Timestamp + Send + Sync)>,
+) -> Option<bool> {
     let (birth, frame): (_, Cow<'_, [u8]>) = value::read(value)?;
     let mut entry = value::entry(&frame, key.borrow().bytes)?;
     entry.birth = replica.local_birth(birth)?;
     let labels = entry.labels();
     let put = entry.to_put(key.borrow().digest, &labels)?;
-    replica.near.take_in(put).ok()?;
-    Some(())
+    let found = replica.near.take_in(put).ok()?;
+    let stored = found.entry.response();
+    let is_fresh = |stored: &Stored<R>| {
+        let ends = stored.made().plus(stored.lifetime);
+        !found.soft && now.is_none_or(|now| now() < ends)
+    };
+    Some(stored.is_none_or(is_fresh))
 }
 
 fn absent<R: Portable>(

@@ -72,7 +72,7 @@ pub(super) async fn find(worker: Rc<Worker>, mut find: Find, clock: Option<Clock
     } else {
         String::new()
     };
-    let mut useless = find.useless.take();
+    let useless = find.useless.take();
     loop {
         let answer = match ask(&worker, &find, &token, useless.as_deref(), clock.clone()).await {
             None => Answer::Unknown,
@@ -84,8 +84,8 @@ pub(super) async fn find(worker: Rc<Worker>, mut find: Find, clock: Option<Clock
                 if timeout(pause, find.answer.closed()).await.is_ok() {
                     return;
                 }
+                // What is useless stays so; another value is another answer.
                 pause = (pause * 3 / 2).min(LONGEST_LOOK);
-                useless = None;
                 continue;
             }
         };

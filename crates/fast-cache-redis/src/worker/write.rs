@@ -6,12 +6,18 @@ use crate::scripts::{Call, RELEASE};
 use crate::value;
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_local;
 
 /// For how long nobody waits for a lease of a key whose answers are not for others.
 const UNSHARED: Duration = Duration::from_secs(5);
+
+/// Kilobytes of entries on the connection at a time. Lookups and heartbeats take the same way, and do not wait behind
+/// more than that.
+pub(super) const ROOM: usize = 1024;
 
 pub(super) enum Ordered {
     Write(Write),
@@ -25,8 +31,10 @@ pub(super) async fn in_order(worker: Rc<Worker>, mut ordered: UnboundedReceiver<
         match ordered {
             Ordered::Write(write) => {
                 // An answer made after a drop of this node is younger than the drop only for who knows its place.
-                if worker.settled(write.after).await {
-                    spawn_local(store(Rc::clone(&worker), write));
+                if worker.settled(write.after).await
+                    && let Some(room) = room_for(&worker, &write).await
+                {
+                    spawn_local(store(Rc::clone(&worker), write, room));
                 } else {
                     worker.work.status.written(write.frame.len());
                 }
@@ -52,7 +60,14 @@ pub(super) async fn in_order(worker: Rc<Worker>, mut ordered: UnboundedReceiver<
     }
 }
 
-async fn store(worker: Rc<Worker>, write: Write) {
+/// Room on the connection, once there is some.
+async fn room_for(worker: &Worker, write: &Write) -> Option<OwnedSemaphorePermit> {
+    let kilobytes = u32::try_from((write.frame.len() >> 10).clamp(1, ROOM)).ok()?;
+    let room = Arc::clone(&worker.room);
+    room.acquire_many_owned(kilobytes).await.ok()
+}
+
+async fn store(worker: Rc<Worker>, write: Write, _room: OwnedSemaphorePermit) {
     let Worker { work, .. } = &*worker;
     if let Some(birth) = work.node.birth_of(write.birth)
         && let Some(session) = worker.session()

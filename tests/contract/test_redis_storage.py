@@ -13,7 +13,7 @@ import pytest
 from asgi_client import Answer, request
 from contract.support import START, Counter, fastapi_app
 from fastapi import Response
-from redis_servers import RedisServer
+from redis_servers import Proxy, RedisServer
 from starlette.requests import Request
 
 from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, RedisStorage, StorageError
@@ -34,19 +34,14 @@ class Node:
 
     def __init__(self, redis: str, namespace: str, **settings: Any) -> None:
         clock = SystemClock(START)
-        self.storage = RedisStorage(redis, namespace=namespace, clock=clock, timeout=1, **settings)
+        settings = {"timeout": 1, **settings}
+        self.storage = RedisStorage(redis, namespace=namespace, clock=clock, **settings)
         self.app = fastapi_app(clock, options={"storage": self.storage})
         self.counter = Counter()
         self.gate: asyncio.Event | None = None
 
         @self.app.get("/x/{item}", dependencies=[CacheConfig(60, tags=["item:{item}"])])
         async def show(item: str) -> list[Any]:
-            if self.gate is not None:
-                await self.gate.wait()
-            return [item, self.counter()]
-
-        @self.app.get("/stale/{item}", dependencies=[CacheConfig(60, stale_while_revalidate=60)])
-        async def show_stale(item: str) -> list[Any]:
             if self.gate is not None:
                 await self.gate.wait()
             return [item, self.counter()]
@@ -139,37 +134,27 @@ def test_concurrent_misses_on_two_nodes_make_one_call(server: RedisServer) -> No
     play(test, server, "coalescing")
 
 
-def test_what_has_expired_is_made_anew_by_one_of_all(server: RedisServer) -> None:
-    async def test(one: Node, other: Node) -> None:
-        assert await one.outcomes("/x/1", "/stale/1") == ["MISS", "MISS"]
+def test_who_always_asks_answers_with_nothing_that_it_could_not_ask_for(server: RedisServer) -> None:
+    async def run() -> None:
+        async with Proxy(server.port) as proxy:
+            settings: dict[str, Any] = {"coherence": "strict", "timeout": 0.1}
+            one = Node(f"redis://127.0.0.1:{proxy.port}", "unasked", **settings)
+            other = Node(server.url, "unasked", **settings)
+            for node in (one, other):
+                await until("it is connected", lambda node=node: ready(node))
 
-        async def has_them() -> bool:
-            return await other.outcomes("/x/1", "/stale/1") == ["HIT", "HIT"]
+            async def has_it() -> bool:
+                return await one.outcomes("/x/1", "/x/1") == ["HIT", "HIT"]
 
-        await until("the other finds them", has_them)
-        for node in (one, other):
-            node.app.state.clock.advance(61)
-        one.gate, other.gate = asyncio.Event(), asyncio.Event()
-        calls = one.counter.calls + other.counter.calls
-        stale = [await node.ask("GET", "/stale/1") for node in (one, other) * 3]
-        assert {answer.cache for answer in stale} == {"STALE"}
-        asking = [asyncio.create_task(node.ask("GET", "/x/1")) for node in (one, other) * 5]
+            await until("it is near", has_it)
+            proxy.open.clear()
+            assert (await other.ask("POST", "/x/1")).status == 200
+            assert await one.outcomes("/x/1", "/x/1") == ["MISS", "MISS"]
+            proxy.open.set()
+            for node in (one, other):
+                await node.storage.close()
 
-        async def are_led() -> bool:
-            return server.command("KEYS", "expiry*:l").count(b":l\r\n") == 2
-
-        await until("both are led", are_led)
-        one.gate.set()
-        other.gate.set()
-        assert len({(await task).body for task in asking}) == 1
-
-        async def is_refreshed() -> bool:
-            return await one.outcomes("/stale/1") == await other.outcomes("/stale/1") == ["HIT"]
-
-        await until("it is refreshed", is_refreshed)
-        assert one.counter.calls + other.counter.calls == calls + 2
-
-    play(test, server, "expiry")
+    asyncio.run(run())
 
 
 def test_clearing_touches_its_own_namespace_only(server: RedisServer) -> None:

@@ -214,8 +214,7 @@ impl<R: Portable> Elsewhere for RedisStore<R> {
 
     fn inquire(&self, key: Key, lead: bool) -> Inquiry {
         let (replica, link) = (Arc::clone(&self.replica), Arc::clone(&self.link));
-        let now = self.link.options.now.clone();
-        inquiry::inquire(replica, link, key, lead, self.strict, now)
+        inquiry::inquire(replica, link, key, lead, self.strict)
     }
 
     fn settled(&self) -> Option<Settling> {

@@ -14,8 +14,6 @@
 
 mod births;
 mod pending;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use pending::Own;
 

@@ -21,7 +21,18 @@ from pathlib import Path
 
 from measure import Effort, Report, Verdict
 
-BENCHMARKS = ("hit", "instructions", "passthrough", "miss", "routes", "drops", "memory", "waiting", "servers")
+BENCHMARKS = (
+    "hit",
+    "instructions",
+    "passthrough",
+    "miss",
+    "routes",
+    "drops",
+    "memory",
+    "waiting",
+    "storages",
+    "servers",
+)
 PACKAGES = ("fast-cache-middleware", "fastapi", "starlette", "pydantic", "uvicorn", "granian", "uvloop", "httptools")
 ROUNDS, OPERATIONS = 200, 1_000
 HERE = Path(__file__).parent

@@ -17,6 +17,10 @@ TARGETS = {
     "routes": ["hit, 10,000 routes / 10", "pass-through, 10,000 routes / 10", "analysis of 1,000 routes"],
     "drops": ["drop by tag, 1,000,000 entries", "drop by prefix, 1,000,000 entries", "a route that drops"],
     "memory": ["a full store of 1 KB responses / max_bytes", "a response of 1 KB, all told"],
+    "storages": [
+        "a hit of SharedStorage, near, beside memory",
+        "lookups in Redis at 32 concurrent / redis.asyncio GET",
+    ],
     "waiting": ["1,000 concurrent misses, calls of the handler", "a follower, beside its own task"],
 }
 SERVED = ["uvicorn, hits / floor", "granian, hits / floor"]

@@ -13,7 +13,7 @@ import pytest
 from asgi_client import Answer, request
 from contract.support import START, Counter, fastapi_app
 from fastapi import Response
-from redis_servers import Proxy, RedisServer
+from redis_servers import RedisServer
 from starlette.requests import Request
 
 from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, RedisStorage, StorageError
@@ -34,8 +34,7 @@ class Node:
 
     def __init__(self, redis: str, namespace: str, **settings: Any) -> None:
         clock = SystemClock(START)
-        settings = {"timeout": 1, **settings}
-        self.storage = RedisStorage(redis, namespace=namespace, clock=clock, **settings)
+        self.storage = RedisStorage(redis, namespace=namespace, clock=clock, timeout=1, **settings)
         self.app = fastapi_app(clock, options={"storage": self.storage})
         self.counter = Counter()
         self.gate: asyncio.Event | None = None
@@ -46,15 +45,15 @@ class Node:
                 await self.gate.wait()
             return [item, self.counter()]
 
+        @self.app.get("/stale/{item}", dependencies=[CacheConfig(60, stale_while_revalidate=60)])
+        async def show_stale(item: str) -> list[Any]:
+            if self.gate is not None:
+                await self.gate.wait()
+            return [item, self.counter()]
+
         @self.app.post("/x/{item}", dependencies=[CacheDropConfig(tags=["item:{item}"])])
         async def change(item: str) -> str:
             return item
-
-        @self.app.get("/failing/{item}", dependencies=[CacheConfig(60)])
-        async def fail(item: str) -> Response:
-            if self.gate is not None:
-                await self.gate.wait()
-            return Response(status_code=500)
 
         @self.app.post("/matching", dependencies=[CacheDropConfig(paths=[re.compile(r"/X/\d", re.I)])])
         async def change_matching() -> None: ...
@@ -140,64 +139,37 @@ def test_concurrent_misses_on_two_nodes_make_one_call(server: RedisServer) -> No
     play(test, server, "coalescing")
 
 
-def test_who_always_asks_answers_with_nothing_that_it_could_not_ask_for(server: RedisServer) -> None:
-    async def run() -> None:
-        async with Proxy(server.port) as proxy:
-            settings: dict[str, Any] = {"coherence": "strict", "timeout": 0.1}
-            one = Node(f"redis://127.0.0.1:{proxy.port}", "unasked", **settings)
-            other = Node(server.url, "unasked", **settings)
-            for node in (one, other):
-                await until("it is connected", lambda node=node: ready(node))
-
-            async def has_it() -> bool:
-                return await one.outcomes("/x/1", "/x/1") == ["HIT", "HIT"]
-
-            await until("it is near", has_it)
-            proxy.open.clear()
-            assert (await other.ask("POST", "/x/1")).status == 200
-            assert await one.outcomes("/x/1", "/x/1") == ["MISS", "MISS"]
-            proxy.open.set()
-            for node in (one, other):
-                await node.storage.close()
-
-    asyncio.run(run())
-
-
-def test_a_lease_that_comes_too_late_is_given_back(server: RedisServer) -> None:
-    async def run() -> None:
-        async with Proxy(server.port) as proxy:
-            one = Node(f"redis://127.0.0.1:{proxy.port}", "late", timeout=0.05)
-            other = Node(server.url, "late")
-            for node in (one, other):
-                await until("it is connected", lambda node=node: ready(node))
-            proxy.open.clear()
-            assert (await one.ask("GET", "/failing/1")).status == 500
-            assert b":l\r\n" in server.command("KEYS", "late*:l")
-            proxy.open.set()
-            # A lease that nobody gives back lasts for ten seconds.
-            assert (await asyncio.wait_for(other.ask("GET", "/failing/1"), 6)).status == 500
-            for node in (one, other):
-                await node.storage.close()
-
-    asyncio.run(run())
-
-
-def test_a_lease_for_a_client_that_is_gone_is_given_back(server: RedisServer) -> None:
+def test_what_has_expired_is_made_anew_by_one_of_all(server: RedisServer) -> None:
     async def test(one: Node, other: Node) -> None:
-        one.gate = asyncio.Event()
-        asking = asyncio.create_task(one.ask("GET", "/failing/2"))
-        for _ in range(3):
-            await asyncio.sleep(0)
-        # The event loop stands still meanwhile: the lease is on its way to a request that is gone when it comes.
-        end = time.monotonic() + 5
-        while b":l\r\n" not in server.command("KEYS", "gone*:l"):
-            assert time.monotonic() < end, "it has asked for the lease"
-        asking.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await asking
-        assert (await asyncio.wait_for(other.ask("GET", "/failing/2"), 6)).status == 500
+        assert await one.outcomes("/x/1", "/stale/1") == ["MISS", "MISS"]
 
-    play(test, server, "gone")
+        async def has_them() -> bool:
+            return await other.outcomes("/x/1", "/stale/1") == ["HIT", "HIT"]
+
+        await until("the other finds them", has_them)
+        for node in (one, other):
+            node.app.state.clock.advance(61)
+        one.gate, other.gate = asyncio.Event(), asyncio.Event()
+        calls = one.counter.calls + other.counter.calls
+        stale = [await node.ask("GET", "/stale/1") for node in (one, other) * 3]
+        assert {answer.cache for answer in stale} == {"STALE"}
+        asking = [asyncio.create_task(node.ask("GET", "/x/1")) for node in (one, other) * 5]
+
+        async def are_led() -> bool:
+            return server.command("KEYS", "expiry*:l").count(b":l\r\n") == 2
+
+        await until("both are led", are_led)
+        one.gate.set()
+        other.gate.set()
+        assert len({(await task).body for task in asking}) == 1
+
+        async def is_refreshed() -> bool:
+            return await one.outcomes("/stale/1") == await other.outcomes("/stale/1") == ["HIT"]
+
+        await until("it is refreshed", is_refreshed)
+        assert one.counter.calls + other.counter.calls == calls + 2
+
+    play(test, server, "expiry")
 
 
 def test_clearing_touches_its_own_namespace_only(server: RedisServer) -> None:

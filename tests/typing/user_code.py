@@ -24,6 +24,8 @@ from fast_cache_middleware import (
     DropRule,
     FastCacheMiddleware,
     InMemoryStorage,
+    RedisStorage,
+    SharedStorage,
     cached,
     drops,
     get_cache,
@@ -54,6 +56,9 @@ def factory() -> CacheConfig:
 app = FastAPI(dependencies=[CacheConfig(60)])
 app.add_middleware(FastCacheMiddleware)
 app.add_middleware(FastCacheMiddleware, InMemoryStorage(max_size=10), namespace="a", undeclared_headers=["x-trace"])
+app.add_middleware(FastCacheMiddleware, storage=SharedStorage("/var/cache/app", max_bytes=1 << 30))
+app.add_middleware(FastCacheMiddleware, storage=RedisStorage("redis://host", coherence="strict", timeout=0.1))
+app.add_middleware(FastCacheMiddleware, storage=RedisStorage("redis://host", coherence="never"))  # type: ignore[arg-type]
 app.add_middleware(FastCacheMiddleware, namespace=1)  # type: ignore[arg-type]
 router = APIRouter(dependencies=[Depends(CacheConfig(None))])
 

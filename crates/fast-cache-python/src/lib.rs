@@ -11,6 +11,7 @@
 //! | `scope`, `lines` | scopes and header lists, read in place |
 //! | `template` | path templates as the framework compiles them |
 //! | `application`, `specs`, `drops` | the analysed application, as Python hands it over |
+//! | `refresher` | refreshes in the background where others share the store |
 //! | `patterns` | patterns over paths |
 //! | `overrides` | whether the dependencies are still those that were analysed |
 //! | `client` | what a scope tells of the client beside its headers |
@@ -61,6 +62,7 @@ mod recall;
 mod receive;
 mod recent;
 mod recorder;
+mod refresher;
 mod remembered;
 mod representation;
 mod resolve;

@@ -6,6 +6,7 @@ use crate::layout::{Came, gateway_timeout, laid_out};
 use crate::lines::HeaderLines;
 use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Held, Recorder, RecordingSend};
+use crate::refresher::among_others;
 use crate::representation::Representation;
 use crate::scope::Rest;
 use crate::sending::send_both;
@@ -175,6 +176,7 @@ impl<'py> Visit<'_, '_, 'py> {
         let Some(refreshing) = Refreshing::begin(store, entry.key()) else {
             return Ok(());
         };
+        let stale = Arc::clone(&entry);
         let Some((mut errand, _)) = self.asking(cached, headers, forward, Some(entry))? else {
             return Ok(());
         };
@@ -196,7 +198,11 @@ impl<'py> Visit<'_, '_, 'py> {
             let dropping = self.dropping(sender.clone().into_any().unbind())?;
             self.call_and_drop(scope.bind(py), &receive, dropping)
         }?;
-        let following = Following::new(call, sender.unbind());
-        host.call_method1("refresh", (following,)).map(drop)
+        let following = Following::new(call, sender.clone().unbind());
+        let refreshed = among_others(py, &self.installed.store, &stale, following, &sender)?;
+        match refreshed {
+            Some(refreshed) => host.call_method1("refresh", (refreshed,)).map(drop),
+            None => Ok(()),
+        }
     }
 }

@@ -50,6 +50,6 @@ mod store;
 mod value;
 mod worker;
 
-pub use options::{Coherence, HostPatterns, Kind, Node, RedisOptions, Tls, UrlError};
+pub use options::{Coherence, HostPatterns, Kind, Node, Now, RedisOptions, Tls, UrlError};
 pub use store::{Health, RedisStore};
 pub use worker::MAX_SILENCE;

@@ -214,7 +214,8 @@ impl<R: Portable> Elsewhere for RedisStore<R> {
 
     fn inquire(&self, key: Key, lead: bool) -> Inquiry {
         let (replica, link) = (Arc::clone(&self.replica), Arc::clone(&self.link));
-        inquiry::inquire(replica, link, key, lead, self.strict)
+        let now = self.link.options.now.clone();
+        inquiry::inquire(replica, link, key, lead, self.strict, now)
     }
 
     fn settled(&self) -> Option<Settling> {

@@ -16,6 +16,10 @@ const HEAD: usize = 8 * WORDS_OF_HEAD;
 /// Entries that one transaction may evict, so that nobody waits long for the next one.
 const MOST_EVICTED: usize = 64;
 
+/// Of a store of this many entries, one more is evicted ahead, so that a few evictions share a transaction's pages.
+const AHEAD_OF: u64 = 1024;
+const MOST_AHEAD: u64 = 7;
+
 /// What stands before a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
@@ -174,7 +178,16 @@ pub(crate) fn store(
         let old = old.map(|(head, _)| head);
         let done = fits(map, &meta, old, incoming.head.cost);
         let changed = old.is_some_and(|old| now.micros() < old.fresh_until);
+        if done && evicted > 0 {
+            let mut ahead = (meta.entries / AHEAD_OF).min(MOST_AHEAD);
+            while ahead > 0 && eviction::evict(map, &mut txn, &mut meta)? {
+                ahead -= 1;
+                evicted += 1;
+            }
+        }
         if done {
+            // It may have been evicted itself.
+            let old = find(map, &txn, incoming.digest)?.map(|(head, _)| head);
             insert(map, &mut txn, &mut meta, incoming, old)?;
             if changed {
                 changes::append(map, &mut txn, &mut meta, incoming.digest)?;

@@ -4,6 +4,7 @@ use super::{Outgoing, Recorder};
 use crate::awaitable::SendMessages;
 use crate::receive::Received;
 use fast_cache_core::reason::Reason;
+use fast_cache_engine::flight::Permit;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -50,6 +51,13 @@ impl RecordingSend {
     pub(crate) fn holds_stored(&self) -> bool {
         let recorder = self.recorder.try_lock();
         recorder.is_some_and(|recorder| recorder.holds_stored())
+    }
+
+    /// Lets the answer be one for those who wait.
+    pub(crate) fn lead(&self, permit: Permit) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.errand.permit = Some(permit);
+        }
     }
 
     /// The application's call is over, however it ended.

@@ -83,6 +83,8 @@ pub(super) fn open(
     };
     options.compress_from = settings.compress_from;
     options.host_pattern = Some(Arc::new(pattern_of));
+    let own_clock = Arc::clone(&clock.get().clock);
+    options.now = Some(Arc::new(move || own_clock.now()));
     let secret = Secret::from_bytes(&options.secret_bytes());
     let store = RedisStore::<Representation>::observed(options, Representation::evicted);
     MemoryStore::over(AnyStore::Redis(Box::new(store)), secret, longest, clock)

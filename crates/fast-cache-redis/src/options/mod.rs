@@ -3,6 +3,7 @@
 mod url;
 
 use fast_cache_core::purge::PathPattern;
+use fast_cache_core::time::Timestamp;
 use fast_cache_store::Limits;
 use std::fmt;
 use std::path::PathBuf;
@@ -45,7 +46,13 @@ pub struct RedisOptions {
     /// registered here. Runs on the store's own thread and must not wait for anybody; where it gives none, such a drop
     /// covers everything.
     pub host_pattern: Option<HostPatterns>,
+    /// The time of day, by which an entry is past its lifetime, so that one node at a time makes a new one. Without it, each
+    /// node does.
+    pub now: Option<Now>,
 }
+
+/// Tells the time.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// From the identity of a host's pattern to the pattern.
 pub type HostPatterns = Arc<dyn Fn(&str) -> Option<PathPattern> + Send + Sync>;
@@ -122,6 +129,7 @@ impl RedisOptions {
             compress_from: Some(16 << 10),
             lease: Duration::from_secs(10),
             host_pattern: None,
+            now: None,
         }
     }
 

@@ -14,6 +14,8 @@
 
 mod births;
 mod pending;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use pending::Own;
 

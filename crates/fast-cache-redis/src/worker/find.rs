@@ -1,10 +1,9 @@
 //! Lookups, and the leases that go with them.
 
 use super::session::Session;
-use super::write::Granted;
 use super::{Worker, log};
 use crate::link::{Answer, Find};
-use crate::scripts::{Call, FIND};
+use crate::scripts::{Call, FIND, RELEASE};
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value};
 use std::rc::Rc;
 use std::time::Duration;
@@ -68,32 +67,37 @@ enum Reply {
 
 pub(super) async fn find(worker: Rc<Worker>, mut find: Find, clock: Option<Clock>) {
     let mut pause = FIRST_LOOK;
-    let mut lease = find.lead.then(|| Granted::new(&worker, find.digest));
-    let token = lease.as_ref().map(Granted::token).unwrap_or_default();
-    let mut useless = find.useless.take();
+    let token = if find.lead {
+        worker.token()
+    } else {
+        String::new()
+    };
+    let useless = find.useless.take();
     loop {
         let answer = match ask(&worker, &find, &token, useless.as_deref(), clock.clone()).await {
-            // The lease may be given all the same, too late.
-            None => {
-                let _ = find.answer.send(Answer::Unknown);
-                return;
-            }
+            None => Answer::Unknown,
             Some(None) => Answer::Near,
             Some(Some(Reply::Value(value))) => Answer::Value(value),
             Some(Some(Reply::Nothing)) => Answer::Absent(None),
-            Some(Some(Reply::Leased)) => Answer::Absent(lease.take()),
+            Some(Some(Reply::Leased)) => Answer::Absent(Some(token.clone())),
             Some(Some(Reply::Held)) => {
                 if timeout(pause, find.answer.closed()).await.is_ok() {
-                    lease.and_then(Granted::take);
                     return;
                 }
+                // What is useless stays so; another value is another answer.
                 pause = (pause * 3 / 2).min(LONGEST_LOOK);
-                useless = None;
                 continue;
             }
         };
-        lease.and_then(Granted::take);
-        let _ = find.answer.send(answer);
+        if let Err(Answer::Absent(Some(token))) = find.answer.send(answer) {
+            // Nobody is there to lead any more.
+            let release = Call::new(&RELEASE, &[&worker.work.keys.lease(find.digest)])
+                .arg(token)
+                .arg(0);
+            if let Some(session) = worker.session() {
+                let _ = worker.patiently(session.links.data.call(&release)).await;
+            }
+        }
         return;
     }
 }
@@ -116,14 +120,11 @@ async fn ask(
     };
     match reply {
         Ok(Ok(reply)) => {
-            if let Some(clock) = clock
-                && timeout_at(limit, clock.seen()).await != Ok(true)
-            {
-                session.failed("Redis answers too late");
-                return None;
-            }
             session.answered();
-            Some(reply)
+            match clock {
+                Some(clock) => timeout_at(limit, clock.seen()).await.ok()?.then_some(reply),
+                None => Some(reply),
+            }
         }
         Ok(Err(error)) if error.is_unrecoverable_error() => {
             session.break_off(&error.to_string());

@@ -15,8 +15,6 @@ mod log;
 mod session;
 mod write;
 
-pub(crate) use write::Granted;
-
 use crate::connect::PATIENCE;
 use crate::keys::Keys;
 use crate::link::{Command, State, Status};
@@ -28,13 +26,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::sync::{Mutex, Notify, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{sleep, timeout};
 
-/// The longest that the memory tier is used without a word from Redis: half of it between two heartbeats, and half to
-/// wait for the answer.
-pub const MAX_SILENCE: Duration = Duration::from_millis(500);
+/// The longest that the memory tier is used without a word from Redis: a quarter of it between two heartbeats, and the
+/// rest to wait for the answer.
+pub const MAX_SILENCE: Duration = Duration::from_secs(1);
 
 /// Commands that are taken at once.
 const BATCH: usize = 256;
@@ -68,6 +66,8 @@ struct Worker {
     /// There are drops to deliver.
     undelivered: Notify,
     writes: UnboundedSender<write::Ordered>,
+    /// Room for entries on the connection.
+    room: Arc<Semaphore>,
     tokens: Cell<u64>,
 }
 
@@ -115,6 +115,7 @@ async fn serve(work: Work, mut commands: UnboundedReceiver<Command>) {
         log: Mutex::new(()),
         undelivered: Notify::new(),
         writes,
+        room: Arc::new(Semaphore::new(write::ROOM)),
         tokens: Cell::new(0),
     });
     let supervisor = spawn_local(supervise(Rc::clone(&worker)));
@@ -202,20 +203,6 @@ impl Worker {
             .as_ref()
             .filter(|session| session.is_alive())
             .cloned()
-    }
-
-    /// The session, if there is one within this time.
-    async fn session_within(&self, limit: Duration) -> Option<Rc<Session>> {
-        let mut progress = self.progress.subscribe();
-        let soon = async {
-            loop {
-                if let Some(session) = self.session() {
-                    return Some(session);
-                }
-                progress.changed().await.ok()?;
-            }
-        };
-        timeout(limit, soon).await.ok().flatten()
     }
 
     /// The session; while the first is being made, it is waited for.

@@ -20,11 +20,17 @@ use tokio::time::{sleep, timeout};
 /// How long head and log stay when nobody has anything to do with them: longer than any entry.
 pub(super) const HEAD_LIVES: Duration = Duration::from_secs(14 * 24 * 3600);
 
+/// The time between two heartbeats.
+const BEAT: Duration = Duration::from_millis(250);
+
 /// How often head and log are kept from dying.
 const RENEWAL: Duration = Duration::from_secs(3600);
 
 /// Lookups that fail, with none answered between, before the server counts as away.
 const MAX_FAILURES: u32 = 3;
+
+/// Questions before a server counts as too slow.
+const MAX_PROBES: usize = 5;
 
 /// How often an incarnation may end before anything could be read of it.
 const MAX_INCARNATIONS: usize = 4;
@@ -149,7 +155,7 @@ pub(super) async fn establish(worker: &Rc<Worker>) -> RedisResult<Rc<Session>> {
         match catch_up_and_deliver(worker, &session).await {
             Ok(()) => {
                 probe(worker, &session).await?;
-                session.limit.set(MAX_SILENCE / 2);
+                session.limit.set(MAX_SILENCE.saturating_sub(BEAT));
                 work.node.trust(true);
                 if session.is_alive() {
                     return Ok(session);
@@ -213,14 +219,16 @@ async fn catch_up_and_deliver(worker: &Worker, session: &Session) -> Result<(), 
     log::catch_up(worker, session, None).await
 }
 
-/// A server that answers too late is of no use.
+/// A server that answers too late each time is of no use.
 async fn probe(worker: &Worker, session: &Session) -> RedisResult<()> {
     let ping = cmd("PING");
-    let answer = session.links.control.run(&ping);
-    match timeout(worker.work.options.timeout, answer).await {
-        Ok(answer) => answer.map(drop),
-        Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
+    for _ in 0..MAX_PROBES {
+        let answer = session.links.control.run(&ping);
+        if let Ok(answer) = timeout(worker.work.options.timeout, answer).await {
+            return answer.map(drop);
+        }
     }
+    Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
 }
 
 /// Reads the log whenever something is pushed.
@@ -242,7 +250,7 @@ async fn deliver(worker: Rc<Worker>, session: Rc<Session>) {
 /// Asks for drops even if nothing is pushed: then nobody pushes any more.
 async fn beat(worker: Rc<Worker>, session: Rc<Session>) {
     loop {
-        sleep(MAX_SILENCE / 2).await;
+        sleep(BEAT).await;
         attentively(&session, log::catch_up(&worker, &session, None)).await;
     }
 }

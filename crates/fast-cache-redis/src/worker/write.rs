@@ -6,57 +6,23 @@ use crate::scripts::{Call, RELEASE};
 use crate::value;
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, Value, cmd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::spawn_local;
 
 /// For how long nobody waits for a lease of a key whose answers are not for others.
 const UNSHARED: Duration = Duration::from_secs(5);
 
+/// Kilobytes of entries on the connection at a time. Lookups and heartbeats take the same way, and do not wait behind
+/// more than that.
+pub(super) const ROOM: usize = 1024;
+
 pub(super) enum Ordered {
     Write(Write),
     Release(Release),
     Remove(u128),
-}
-
-/// A lease that was asked for, on its way to who wants it: it is given back where nobody takes it.
-pub(crate) struct Granted {
-    release: Option<Release>,
-    writes: UnboundedSender<Ordered>,
-}
-
-impl Granted {
-    /// Before it is asked for: the answer may be lost.
-    pub(super) fn new(worker: &Worker, digest: u128) -> Self {
-        let release = Release {
-            digest,
-            token: worker.token(),
-            unshared: false,
-            after: 0,
-        };
-        Self {
-            release: Some(release),
-            writes: worker.writes.clone(),
-        }
-    }
-
-    pub(super) fn token(&self) -> String {
-        let release = self.release.as_ref();
-        release.map_or_else(String::new, |release| release.token.clone())
-    }
-
-    /// The token, for who gives the lease back from here on; also where it was not given at all.
-    pub(crate) fn take(mut self) -> Option<String> {
-        self.release.take().map(|release| release.token)
-    }
-}
-
-impl Drop for Granted {
-    fn drop(&mut self) {
-        if let Some(release) = self.release.take() {
-            let _ = self.writes.send(Ordered::Release(release));
-        }
-    }
 }
 
 /// Sends them one after the other, without waiting for answers.
@@ -65,8 +31,10 @@ pub(super) async fn in_order(worker: Rc<Worker>, mut ordered: UnboundedReceiver<
         match ordered {
             Ordered::Write(write) => {
                 // An answer made after a drop of this node is younger than the drop only for who knows its place.
-                if worker.settled(write.after).await {
-                    spawn_local(store(Rc::clone(&worker), write));
+                if worker.settled(write.after).await
+                    && let Some(room) = room_for(&worker, &write).await
+                {
+                    spawn_local(store(Rc::clone(&worker), write, room));
                 } else {
                     worker.work.status.written(write.frame.len());
                 }
@@ -92,7 +60,14 @@ pub(super) async fn in_order(worker: Rc<Worker>, mut ordered: UnboundedReceiver<
     }
 }
 
-async fn store(worker: Rc<Worker>, write: Write) {
+/// Room on the connection, once there is some.
+async fn room_for(worker: &Worker, write: &Write) -> Option<OwnedSemaphorePermit> {
+    let kilobytes = u32::try_from((write.frame.len() >> 10).clamp(1, ROOM)).ok()?;
+    let room = Arc::clone(&worker.room);
+    room.acquire_many_owned(kilobytes).await.ok()
+}
+
+async fn store(worker: Rc<Worker>, write: Write, _room: OwnedSemaphorePermit) {
     let Worker { work, .. } = &*worker;
     if let Some(birth) = work.node.birth_of(write.birth)
         && let Some(session) = worker.session()
@@ -110,9 +85,7 @@ async fn store(worker: Rc<Worker>, write: Write) {
 }
 
 async fn release_lease(worker: Rc<Worker>, call: Call) {
-    // While the connection is away nobody else can release it, and it outlives that.
-    let limit = worker.work.options.lease;
-    if let Some(session) = worker.session_within(limit).await {
+    if let Some(session) = worker.session() {
         let outcome = worker.patiently(session.links.data.call(&call)).await;
         turn_away(&worker, &outcome);
     }

@@ -1,0 +1,200 @@
+//! A refresh in the background where others share the store: it asks them first, so that one of all refreshes.
+
+use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
+use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::following::Following;
+use crate::recorder::RecordingSend;
+use crate::representation::Representation;
+use crate::store::MemoryStore;
+use crate::wait::{LIMIT, Step, Wait};
+use fast_cache_core::key::KeyRef;
+use fast_cache_engine::flight::Boarding;
+use fast_cache_engine::waiting::{Awaited, Part};
+use fast_cache_store::{Entry, LocalStore};
+use pyo3::prelude::*;
+use pyo3::pyclass::{PyTraverseError, PyVisit};
+use std::sync::Arc;
+
+/// Waits for the word of others, and refreshes unless one of them has.
+#[pyclass(module = "fast_cache_middleware._core")]
+pub(crate) struct Refresher {
+    stage: Stage,
+    refresh: Option<Refresh>,
+}
+
+/// What refreshes, once it may.
+struct Refresh {
+    store: Py<MemoryStore>,
+    /// What is to be refreshed.
+    stale: Arc<Entry<Representation>>,
+    following: Py<Following>,
+    sender: Py<RecordingSend>,
+}
+
+enum Stage {
+    Asking(Wait),
+    Refreshing(Py<PyAny>),
+    Done,
+}
+
+/// The refresh of `stale` by `following`, after the others were asked; itself where there are none, and nothing where
+/// somebody of this process is asking the application already.
+pub(crate) fn among_others(
+    py: Python<'_>,
+    store: &Py<MemoryStore>,
+    stale: &Arc<Entry<Representation>>,
+    following: Following,
+    sender: &Bound<'_, RecordingSend>,
+) -> PyResult<Option<Py<PyAny>>> {
+    let ours = store.get();
+    let Some(elsewhere) = ours.store.elsewhere() else {
+        return Ok(Some(Py::new(py, following)?.into_any()));
+    };
+    let bytes = stale.key();
+    let key = KeyRef {
+        digest: ours.secret.digest(bytes),
+        bytes,
+    };
+    let boarding = (ours.flights).board(key, ours.store.birth(), ours.now());
+    let part = match boarding {
+        Boarding::Lead(permit) => Part::Lead(permit),
+        Boarding::Alone => Part::Alone,
+        Boarding::Follow(_) => {
+            let following = Py::new(py, following)?;
+            close(following.bind(py))?;
+            return Ok(None);
+        }
+    };
+    let awaited = Awaited::inquire(elsewhere, key.to_owned(), part);
+    let refresher = Refresher {
+        stage: Stage::Asking(Wait::new(awaited, store.clone_ref(py), LIMIT)),
+        refresh: Some(Refresh {
+            store: store.clone_ref(py),
+            stale: Arc::clone(stale),
+            following: Py::new(py, following)?,
+            sender: sender.clone().unbind(),
+        }),
+    };
+    Ok(Some(Py::new(py, refresher)?.into_any()))
+}
+
+impl Refresher {
+    /// Refreshes, unless one of the others has.
+    fn begin(&mut self, py: Python<'_>, part: Part) -> Stepped {
+        let Some(refresh) = self.refresh.take() else {
+            return Ok(None);
+        };
+        if refresh.was_done() {
+            close(refresh.following.bind(py))?;
+            return Ok(None);
+        }
+        if let Part::Lead(permit) = part {
+            refresh.sender.get().lead(permit);
+        }
+        let running = iterator_of(refresh.following.bind(py))?;
+        let step = resume(&running, None);
+        self.went(running.unbind(), step)
+    }
+
+    fn went(&mut self, running: Py<PyAny>, step: Stepped) -> Stepped {
+        let step = step?;
+        if step.is_some() {
+            self.stage = Stage::Refreshing(running);
+        }
+        Ok(step)
+    }
+
+    fn abandon(&mut self, py: Python<'_>) -> PyResult<()> {
+        match self.refresh.take() {
+            Some(refresh) => close(refresh.following.bind(py)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Refresh {
+    /// Whether another answer has taken the place of the stale one.
+    fn was_done(&self) -> bool {
+        let store = self.store.get();
+        let bytes = self.stale.key();
+        let digest = store.secret.digest(bytes);
+        let found = store.store.get(KeyRef { digest, bytes });
+        let made = |entry: &Entry<Representation>| entry.response().map(|stored| stored.received);
+        found.is_some_and(|found| {
+            !found.soft
+                && made(&found.entry) > made(&self.stale)
+                && found.entry.birth() >= self.stale.birth()
+        })
+    }
+}
+
+coroutine_class!(Refresher);
+
+impl Coroutine for Refresher {
+    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Asking(mut wait) => match wait.step(py, value)? {
+                Step::Yield(yielded) => {
+                    self.stage = Stage::Asking(wait);
+                    Ok(Some(yielded))
+                }
+                Step::Over(part) => self.begin(py, part),
+            },
+            Stage::Refreshing(running) => {
+                let step = resume(running.bind(py), value);
+                self.went(running, step)
+            }
+            Stage::Done => Ok(None),
+        }
+    }
+
+    fn throw_in(
+        &mut self,
+        py: Python<'_>,
+        kind: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> Stepped {
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Asking(wait) => {
+                wait.end(py);
+                self.abandon(py)?;
+                Err(raised(kind, value))
+            }
+            Stage::Refreshing(running) => {
+                let step = throw_into(running.bind(py), kind, value);
+                self.went(running, step)
+            }
+            Stage::Done => Err(raised(kind, value)),
+        }
+    }
+
+    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.abandon(py)?;
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Asking(wait) => {
+                wait.end(py);
+                Ok(())
+            }
+            Stage::Refreshing(running) => close(running.bind(py)),
+            Stage::Done => Ok(()),
+        }
+    }
+
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Some(refresh) = &self.refresh {
+            visit.call(&refresh.store)?;
+            visit.call(&refresh.following)?;
+            visit.call(&refresh.sender)?;
+        }
+        match &self.stage {
+            Stage::Asking(wait) => wait.traverse(visit),
+            Stage::Refreshing(running) => visit.call(running),
+            Stage::Done => Ok(()),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.refresh = None;
+        self.stage = Stage::Done;
+    }
+}

@@ -166,6 +166,20 @@ def test_trouble_is_a_miss_and_one_warning(tmp_path: Path, caplog: pytest.LogCap
     assert (storage.core.health()["trouble"] is None) == (outcomes[1] == "HIT")
 
 
+def test_a_drop_while_the_directory_cannot_be_used_holds_once_it_can(tmp_path: Path) -> None:
+    first, _, storage = build(tmp_path)
+    assert first.outcomes("/x/1", "/x/2") == ["MISS", "MISS"]
+    asyncio.run(storage.close())
+    clock = SystemClock(START)
+    client, _, storage = build(tmp_path, clock)
+    tmp_path.chmod(0o770)
+    assert client.post("/x/1").status == 200
+    assert storage.core.health()["trouble"] is not None
+    tmp_path.chmod(0o700)
+    clock.advance(11)
+    assert client.outcomes("/x/1", "/x/1") == ["MISS", "HIT"]
+
+
 def test_without_a_path_an_application_has_a_directory_of_its_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

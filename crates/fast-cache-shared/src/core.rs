@@ -43,6 +43,8 @@ pub(crate) struct Core<R> {
     hosts: Mutex<HashMap<Box<str>, PathPattern>>,
     /// Closed, or damaged: nothing is found and nothing is stored.
     off: AtomicBool,
+    /// Something was dropped while there was no map: everything goes once there is one.
+    owed: AtomicBool,
     slot: RwLock<Slot>,
     /// Those of the first map that was opened; there is no second one.
     words: OnceLock<Arc<Words>>,
@@ -75,6 +77,7 @@ impl<R: Portable> Core<R> {
             patterns: Mutex::default(),
             hosts: Mutex::default(),
             off: AtomicBool::new(false),
+            owed: AtomicBool::new(false),
             slot: RwLock::new(Slot::Unopened),
             words: OnceLock::new(),
             seen: AtomicU64::new(0),
@@ -87,6 +90,8 @@ impl<R: Portable> Core<R> {
         let new = Self::new(&self.folder, Arc::clone(&self.options));
         new.off
             .store(self.off.load(Ordering::Relaxed), Ordering::Relaxed);
+        new.owed
+            .store(self.owed.load(Ordering::Relaxed), Ordering::Relaxed);
         // Another thread of the parent may have been registering: ids it gave then drop everything.
         if let Some(patterns) = self.patterns.try_lock() {
             for pattern in patterns.iter() {
@@ -153,9 +158,15 @@ impl<R: Portable> Core<R> {
             Ok(map) => {
                 let map = Arc::new(map);
                 let _ = self.words.set(Arc::clone(&map.words));
+                // Before anybody else may use it.
+                let owed = self.owed.swap(false, Ordering::SeqCst);
+                let dropped = owed.then(|| self.drop_in(&map, &[None], false, false));
                 *slot = Slot::Open(Arc::clone(&map));
                 drop(slot);
                 self.recovered();
+                if let Some(Err(error)) = dropped {
+                    self.failed(error);
+                }
                 if map.limits != self.options.limits {
                     (self.options.warn)(&format!(
                         "{} was made with other limits, and is in use: they stay",
@@ -170,6 +181,19 @@ impl<R: Portable> Core<R> {
                 self.in_trouble(&words);
                 None
             }
+        }
+    }
+
+    /// The map for a drop. Where there is none, the drop is owed to the one that there will be.
+    pub(crate) fn map_to_drop_in(&self) -> Option<Arc<MapUse>> {
+        if let Some(map) = self.map() {
+            return Some(map);
+        }
+        self.owed.store(true, Ordering::SeqCst);
+        // It may have been opened since.
+        match &*self.slot.read() {
+            Slot::Open(map) => Some(Arc::clone(map)),
+            _ => None,
         }
     }
 

@@ -118,21 +118,34 @@ impl<R: Portable> Core<R> {
                 }
             })
             .collect();
-        let Some(map) = self.map() else {
+        let Some(map) = self.map_to_drop_in() else {
             return false;
         };
-        let mut written = write_drop(&map, &covers, soft, clear);
-        if matches!(written, Err(error) if error.is_map_full()) {
-            written = make_room(&map).and_then(|()| write_drop(&map, &covers, soft, clear));
-        }
-        if let Err(error) = written {
-            // The drop must hold all the same: everything is dropped, by words that need no room.
-            drop_by_words(&map, soft, self.near.birth());
+        if let Err(error) = self.drop_in(&map, &covers, soft, clear) {
             self.failed(error);
+        }
+        self.catch_up(true).unwrap_or(false)
+    }
+
+    /// Drops in the map, `None` being everything, and tells everybody. Where that fails, everything is dropped.
+    pub(crate) fn drop_in(
+        &self,
+        map: &Map,
+        covers: &[Option<Vec<u8>>],
+        soft: bool,
+        clear: bool,
+    ) -> Lmdb<()> {
+        let mut written = write_drop(map, covers, soft, clear);
+        if matches!(written, Err(error) if error.is_map_full()) {
+            written = make_room(map).and_then(|()| write_drop(map, covers, soft, clear));
+        }
+        if written.is_err() {
+            // The drop must hold all the same: everything is dropped, by words that need no room.
+            drop_by_words(map, soft, self.near.birth());
         }
         map.words.count(Counter::Drops, 1);
         map.words.advance_epoch();
-        self.catch_up(true).unwrap_or(false)
+        written
     }
 }
 

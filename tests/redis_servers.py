@@ -1,5 +1,6 @@
 """A Redis server for tests: started on a free loopback port, and stopped."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -26,6 +27,47 @@ def binary() -> str:
     if named == "none":
         pytest.skip("REDIS_SERVER says that there is no Redis")
     return named
+
+
+class Proxy:
+    """A way to a server on this event loop, on which the server's answers can be held back; a context manager."""
+
+    def __init__(self, port: int) -> None:
+        self.port = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        self._target = port
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, questions = await asyncio.open_connection("127.0.0.1", self._target)
+        always = asyncio.Event()
+        always.set()
+        for way in (self._pump(reader, questions, always), self._pump(answers, writer, self.open)):
+            self._tasks.add(asyncio.create_task(way))
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, open_: asyncio.Event) -> None:
+        try:
+            while data := await reader.read(65536):
+                await open_.wait()
+                writer.write(data)
+        except OSError:
+            pass
+        finally:
+            writer.close()
 
 
 class RedisServer:

@@ -13,7 +13,7 @@ import pytest
 from asgi_client import Answer, request
 from contract.support import START, Counter, fastapi_app
 from fastapi import Response
-from redis_servers import RedisServer
+from redis_servers import Proxy, RedisServer
 from starlette.requests import Request
 
 from fast_cache_middleware import CacheConfig, CacheDropConfig, CacheHandle, RedisStorage, StorageError
@@ -34,7 +34,8 @@ class Node:
 
     def __init__(self, redis: str, namespace: str, **settings: Any) -> None:
         clock = SystemClock(START)
-        self.storage = RedisStorage(redis, namespace=namespace, clock=clock, timeout=1, **settings)
+        settings = {"timeout": 1, **settings}
+        self.storage = RedisStorage(redis, namespace=namespace, clock=clock, **settings)
         self.app = fastapi_app(clock, options={"storage": self.storage})
         self.counter = Counter()
         self.gate: asyncio.Event | None = None
@@ -170,6 +171,29 @@ def test_what_has_expired_is_made_anew_by_one_of_all(server: RedisServer) -> Non
         assert one.counter.calls + other.counter.calls == calls + 2
 
     play(test, server, "expiry")
+
+
+def test_who_always_asks_answers_with_nothing_that_it_could_not_ask_for(server: RedisServer) -> None:
+    async def run() -> None:
+        async with Proxy(server.port) as proxy:
+            settings: dict[str, Any] = {"coherence": "strict", "timeout": 0.1}
+            one = Node(f"redis://127.0.0.1:{proxy.port}", "unasked", **settings)
+            other = Node(server.url, "unasked", **settings)
+            for node in (one, other):
+                await until("it is connected", lambda node=node: ready(node))
+
+            async def has_it() -> bool:
+                return await one.outcomes("/x/1", "/x/1") == ["HIT", "HIT"]
+
+            await until("it is near", has_it)
+            proxy.open.clear()
+            assert (await other.ask("POST", "/x/1")).status == 200
+            assert await one.outcomes("/x/1", "/x/1") == ["MISS", "MISS"]
+            proxy.open.set()
+            for node in (one, other):
+                await node.storage.close()
+
+    asyncio.run(run())
 
 
 def test_clearing_touches_its_own_namespace_only(server: RedisServer) -> None:

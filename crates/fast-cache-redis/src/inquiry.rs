@@ -24,38 +24,73 @@ pub(crate) fn inquire<R: Portable>(
     strict: bool,
     now: Option<Now>,
 ) -> Inquiry {
+    let doubt = Doubt(strict.then(|| (Arc::clone(&replica), key.borrow().digest)));
     // The first question goes out now, not when the future is first polled.
     let is_near = strict && replica.near.get(key.borrow()).is_some();
-    let Some(mut answer) = ask(&link, &key, lead, is_near, None) else {
-        return Box::pin(std::future::ready(Inquired::Unknown));
-    };
+    let answer = ask(&link, &key, lead, is_near, None);
     Box::pin(async move {
-        for _ in 0..MAX_ROUNDS {
-            let useless = match (&mut answer).await.unwrap_or(Answer::Unknown) {
-                Answer::Unknown => return Inquired::Unknown,
-                Answer::Absent(token) => return absent(&replica, &link, &key, token),
-                Answer::Near if replica.near.get(key.borrow()).is_some() => return Inquired::Found,
-                Answer::Near => None,
-                Answer::Value(value) => {
-                    // What is past its lifetime is near now, for whoever may use it, but somebody has to make a new one.
-                    let is_fresh = take_in(&replica, &key, &value, now.as_deref());
-                    if is_fresh == Some(true) || (is_fresh.is_some() && !lead) {
-                        return Inquired::Found;
-                    }
-                    let length = value.len().min(value::FINGERPRINT);
-                    Some(value[..length].to_vec())
-                }
-            };
-            if !lead && useless.is_some() {
-                return Inquired::Absent(None);
-            }
-            match ask(&link, &key, lead, false, useless) {
-                Some(next) => answer = next,
-                None => break,
-            }
+        let inquired = hear(&replica, &link, &key, lead, answer, now.as_deref()).await;
+        if !matches!(inquired, Inquired::Unknown) {
+            doubt.dispel();
         }
-        Inquired::Unknown
+        inquired
     })
+}
+
+/// What is near under a key, while nobody knows whether a drop covers it: it goes, unless Redis has answered.
+struct Doubt<R: Send + Sync>(Option<(Arc<Replica<R>>, u128)>);
+
+impl<R: Send + Sync> Doubt<R> {
+    fn dispel(mut self) {
+        self.0 = None;
+    }
+}
+
+impl<R: Send + Sync> Drop for Doubt<R> {
+    fn drop(&mut self) {
+        if let Some((replica, digest)) = self.0.take()
+            && replica.is_trusted()
+        {
+            replica.near.forget_digest(digest);
+        }
+    }
+}
+
+/// Waits for the answers, and asks again where one is of no use.
+async fn hear<R: Portable>(
+    replica: &Arc<Replica<R>>,
+    link: &Arc<Link>,
+    key: &Key,
+    lead: bool,
+    first: Option<oneshot::Receiver<Answer>>,
+    now: Option<&(dyn Fn() -> Timestamp + Send + Sync)>,
+) -> Inquired {
+    let mut next = first;
+    for _ in 0..MAX_ROUNDS {
+        let Some(answer) = next else {
+            break;
+        };
+        let useless = match answer.await.unwrap_or(Answer::Unknown) {
+            Answer::Unknown => return Inquired::Unknown,
+            Answer::Absent(token) => return absent(replica, link, key, token),
+            Answer::Near if replica.near.get(key.borrow()).is_some() => return Inquired::Found,
+            Answer::Near => None,
+            Answer::Value(value) => {
+                // What is past its lifetime is near now, for whoever may use it, but somebody has to make a new one.
+                let is_fresh = take_in(replica, key, &value, now);
+                if is_fresh == Some(true) || (is_fresh.is_some() && !lead) {
+                    return Inquired::Found;
+                }
+                let length = value.len().min(value::FINGERPRINT);
+                Some(value[..length].to_vec())
+            }
+        };
+        if !lead && useless.is_some() {
+            return Inquired::Absent(None);
+        }
+        next = ask(link, key, lead, false, useless);
+    }
+    Inquired::Unknown
 }
 
 /// The future of drops that are not delivered yet.

@@ -120,11 +120,14 @@ async fn ask(
     };
     match reply {
         Ok(Ok(reply)) => {
-            session.answered();
-            match clock {
-                Some(clock) => timeout_at(limit, clock.seen()).await.ok()?.then_some(reply),
-                None => Some(reply),
+            if let Some(clock) = clock
+                && timeout_at(limit, clock.seen()).await != Ok(true)
+            {
+                session.failed("Redis answers too late");
+                return None;
             }
+            session.answered();
+            Some(reply)
         }
         Ok(Err(error)) if error.is_unrecoverable_error() => {
             session.break_off(&error.to_string());

@@ -56,6 +56,12 @@ class Node:
         async def change(item: str) -> str:
             return item
 
+        @self.app.get("/failing/{item}", dependencies=[CacheConfig(60)])
+        async def fail(item: str) -> Response:
+            if self.gate is not None:
+                await self.gate.wait()
+            return Response(status_code=500)
+
         @self.app.post("/matching", dependencies=[CacheDropConfig(paths=[re.compile(r"/X/\d", re.I)])])
         async def change_matching() -> None: ...
 
@@ -194,6 +200,43 @@ def test_who_always_asks_answers_with_nothing_that_it_could_not_ask_for(server: 
                 await node.storage.close()
 
     asyncio.run(run())
+
+
+def test_a_lease_that_comes_too_late_is_given_back(server: RedisServer) -> None:
+    async def run() -> None:
+        async with Proxy(server.port) as proxy:
+            one = Node(f"redis://127.0.0.1:{proxy.port}", "late", timeout=0.05)
+            other = Node(server.url, "late")
+            for node in (one, other):
+                await until("it is connected", lambda node=node: ready(node))
+            proxy.open.clear()
+            assert (await one.ask("GET", "/failing/1")).status == 500
+            assert b":l\r\n" in server.command("KEYS", "late*:l")
+            proxy.open.set()
+            # A lease that nobody gives back lasts for ten seconds.
+            assert (await asyncio.wait_for(other.ask("GET", "/failing/1"), 6)).status == 500
+            for node in (one, other):
+                await node.storage.close()
+
+    asyncio.run(run())
+
+
+def test_a_lease_for_a_client_that_is_gone_is_given_back(server: RedisServer) -> None:
+    async def test(one: Node, other: Node) -> None:
+        one.gate = asyncio.Event()
+        asking = asyncio.create_task(one.ask("GET", "/failing/2"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        # The event loop stands still meanwhile: the lease is on its way to a request that is gone when it comes.
+        end = time.monotonic() + 5
+        while b":l\r\n" not in server.command("KEYS", "gone*:l"):
+            assert time.monotonic() < end, "it has asked for the lease"
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert (await asyncio.wait_for(other.ask("GET", "/failing/2"), 6)).status == 500
+
+    play(test, server, "gone")
 
 
 def test_clearing_touches_its_own_namespace_only(server: RedisServer) -> None:

@@ -4,6 +4,7 @@ use crate::link::{Answer, Command, Find, Link, Release, State};
 use crate::options::Now;
 use crate::replica::Replica;
 use crate::value;
+use crate::worker::Granted;
 use fast_cache_core::key::Key;
 use fast_cache_core::stored::Stored;
 use fast_cache_core::time::Timestamp;
@@ -72,7 +73,7 @@ async fn hear<R: Portable>(
         };
         let useless = match answer.await.unwrap_or(Answer::Unknown) {
             Answer::Unknown => return Inquired::Unknown,
-            Answer::Absent(token) => return absent(replica, link, key, token),
+            Answer::Absent(lease) => return absent(replica, link, key, lease),
             Answer::Near if replica.near.get(key.borrow()).is_some() => return Inquired::Found,
             Answer::Near => None,
             Answer::Value(value) => {
@@ -153,9 +154,9 @@ fn absent<R: Portable>(
     replica: &Arc<Replica<R>>,
     link: &Arc<Link>,
     key: &Key,
-    token: Option<String>,
+    lease: Option<Granted>,
 ) -> Inquired {
-    Inquired::Absent(token.map(|token| {
+    Inquired::Absent(lease.and_then(Granted::take).map(|token| {
         Lease::new(Holding {
             replica: Arc::clone(replica),
             link: Arc::clone(link),

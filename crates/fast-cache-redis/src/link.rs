@@ -4,7 +4,7 @@ use crate::fork;
 use crate::keys::Keys;
 use crate::options::RedisOptions;
 use crate::replica::Node;
-use crate::worker;
+use crate::worker::{self, Granted};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -53,8 +53,8 @@ pub(crate) enum Answer {
     Value(Vec<u8>),
     /// The memory tier's entry, if it is still there.
     Near,
-    /// Nothing; with the token of a lease.
-    Absent(Option<String>),
+    /// Nothing; with a lease.
+    Absent(Option<Granted>),
     Unknown,
 }
 

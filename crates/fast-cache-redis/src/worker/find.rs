@@ -1,9 +1,10 @@
 //! Lookups, and the leases that go with them.
 
 use super::session::Session;
+use super::write::Granted;
 use super::{Worker, log};
 use crate::link::{Answer, Find};
-use crate::scripts::{Call, FIND, RELEASE};
+use crate::scripts::{Call, FIND};
 use redis::{ErrorKind, RedisError, RedisResult, ServerErrorKind, Value, cmd, from_redis_value};
 use std::rc::Rc;
 use std::time::Duration;
@@ -67,21 +68,23 @@ enum Reply {
 
 pub(super) async fn find(worker: Rc<Worker>, mut find: Find, clock: Option<Clock>) {
     let mut pause = FIRST_LOOK;
-    let token = if find.lead {
-        worker.token()
-    } else {
-        String::new()
-    };
+    let mut lease = find.lead.then(|| Granted::new(&worker, find.digest));
+    let token = lease.as_ref().map(Granted::token).unwrap_or_default();
     let useless = find.useless.take();
     loop {
         let answer = match ask(&worker, &find, &token, useless.as_deref(), clock.clone()).await {
-            None => Answer::Unknown,
+            None => {
+                // The lease may be given all the same, too late: it goes back.
+                let _ = find.answer.send(Answer::Unknown);
+                return;
+            }
             Some(None) => Answer::Near,
             Some(Some(Reply::Value(value))) => Answer::Value(value),
             Some(Some(Reply::Nothing)) => Answer::Absent(None),
-            Some(Some(Reply::Leased)) => Answer::Absent(Some(token.clone())),
+            Some(Some(Reply::Leased)) => Answer::Absent(lease.take()),
             Some(Some(Reply::Held)) => {
                 if timeout(pause, find.answer.closed()).await.is_ok() {
+                    lease.and_then(Granted::take);
                     return;
                 }
                 // What is useless stays so; another value is another answer.
@@ -89,15 +92,9 @@ pub(super) async fn find(worker: Rc<Worker>, mut find: Find, clock: Option<Clock
                 continue;
             }
         };
-        if let Err(Answer::Absent(Some(token))) = find.answer.send(answer) {
-            // Nobody is there to lead any more.
-            let release = Call::new(&RELEASE, &[&worker.work.keys.lease(find.digest)])
-                .arg(token)
-                .arg(0);
-            if let Some(session) = worker.session() {
-                let _ = worker.patiently(session.links.data.call(&release)).await;
-            }
-        }
+        // It was not given.
+        lease.and_then(Granted::take);
+        let _ = find.answer.send(answer);
         return;
     }
 }

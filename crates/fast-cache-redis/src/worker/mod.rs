@@ -15,6 +15,8 @@ mod log;
 mod session;
 mod write;
 
+pub(crate) use write::Granted;
+
 use crate::connect::PATIENCE;
 use crate::keys::Keys;
 use crate::link::{Command, State, Status};
@@ -203,6 +205,20 @@ impl Worker {
             .as_ref()
             .filter(|session| session.is_alive())
             .cloned()
+    }
+
+    /// The session, if there is one within this time.
+    async fn session_within(&self, limit: Duration) -> Option<Rc<Session>> {
+        let mut progress = self.progress.subscribe();
+        let soon = async {
+            loop {
+                if let Some(session) = self.session() {
+                    return Some(session);
+                }
+                progress.changed().await.ok()?;
+            }
+        };
+        timeout(limit, soon).await.ok().flatten()
     }
 
     /// The session; while the first is being made, it is waited for.

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use tokio::task::spawn_local;
 
 /// For how long nobody waits for a lease of a key whose answers are not for others.
@@ -23,6 +23,46 @@ pub(super) enum Ordered {
     Write(Write),
     Release(Release),
     Remove(u128),
+}
+
+/// A lease that was asked for, on its way to who wants it: it is given back where nobody takes it.
+pub(crate) struct Granted {
+    release: Option<Release>,
+    writes: UnboundedSender<Ordered>,
+}
+
+impl Granted {
+    /// Before it is asked for: the answer may be lost.
+    pub(super) fn new(worker: &Worker, digest: u128) -> Self {
+        let release = Release {
+            digest,
+            token: worker.token(),
+            unshared: false,
+            after: 0,
+        };
+        Self {
+            release: Some(release),
+            writes: worker.writes.clone(),
+        }
+    }
+
+    pub(super) fn token(&self) -> String {
+        let release = self.release.as_ref();
+        release.map_or_else(String::new, |release| release.token.clone())
+    }
+
+    /// The token, for who gives the lease back from here on; also where it was not given at all.
+    pub(crate) fn take(mut self) -> Option<String> {
+        self.release.take().map(|release| release.token)
+    }
+}
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        if let Some(release) = self.release.take() {
+            let _ = self.writes.send(Ordered::Release(release));
+        }
+    }
 }
 
 /// Sends them one after the other, without waiting for answers.
@@ -85,7 +125,9 @@ async fn store(worker: Rc<Worker>, write: Write, _room: OwnedSemaphorePermit) {
 }
 
 async fn release_lease(worker: Rc<Worker>, call: Call) {
-    if let Some(session) = worker.session() {
+    // While the connection is away nobody else can release it, and it may outlast that.
+    let limit = worker.work.options.lease;
+    if let Some(session) = worker.session_within(limit).await {
         let outcome = worker.patiently(session.links.data.call(&call)).await;
         turn_away(&worker, &outcome);
     }

@@ -229,8 +229,8 @@ impl<R: Send + Sync> Node for Replica<R> {
 
     fn begin(&self, incarnation: u64) {
         self.trust(false);
+        let _passage = fork::pass();
         {
-            let _passage = fork::pass();
             let order = &mut *self.order.lock();
             self.near.purge(&Purge::everything());
             order.incarnation = Some(incarnation);
@@ -251,10 +251,11 @@ impl<R: Send + Sync> Node for Replica<R> {
             .iter()
             .map(|record| self.read(&record.cover, record.soft))
             .collect();
+        // The tier has locks as well, which a fork must not find taken.
+        let _passage = fork::pass();
         for purge in &purges {
             self.near.make_room(purge);
         }
-        let _passage = fork::pass();
         let order = &mut *self.order.lock();
         for (record, purge) in records.iter().zip(&purges) {
             self.place(order, record, purge);

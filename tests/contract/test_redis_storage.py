@@ -253,6 +253,25 @@ def test_clearing_touches_its_own_namespace_only(server: RedisServer) -> None:
     play(test, server, "own")
 
 
+def test_closing_one_leaves_the_others_their_entries(server: RedisServer) -> None:
+    async def test(one: Node, other: Node) -> None:
+        assert await one.outcomes("/x/1") == ["MISS"]
+
+        async def has_it() -> bool:
+            return await other.outcomes("/x/1") == ["HIT"]
+
+        await until("the other finds it", has_it)
+        await one.storage.close()
+        third = Node(server.url, "closing")
+        await until("it is connected", lambda: ready(third))
+        assert await third.outcomes("/x/1") == ["HIT"]
+        assert await other.outcomes("/x/1") == ["HIT"]
+        assert await one.outcomes("/x/1") == ["MISS"]
+        await third.storage.close()
+
+    play(test, server, "closing")
+
+
 def test_an_entry_of_ones_own(server: RedisServer) -> None:
     async def test(one: Node, other: Node) -> None:
         asked = Request({"type": "http", "method": "GET", "path": "/k", "headers": [], "query_string": b""})

@@ -145,6 +145,17 @@ def test_a_directory_that_others_may_write_to_is_refused(tmp_path: Path) -> None
         SharedStorage(tmp_path)
 
 
+def test_a_path_must_name_a_directory() -> None:
+    with pytest.raises(StorageError, match=r"SharedStorage\.path must name a directory"):
+        SharedStorage("")
+
+
+@pytest.mark.parametrize("settings", [{"max_bytes": 1 << 70}, {"max_size": 1 << 70}])
+def test_bounds_beyond_all_bounds_are_refused(tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(StorageError, match="SharedStorage"):
+        SharedStorage(tmp_path, **settings)
+
+
 @pytest.mark.parametrize(
     "settings", [{"max_bytes": 0}, {"max_size": -1}, {"ttl": 0}, {"near_bytes": -1}, {"max_bytes": "a"}]
 )

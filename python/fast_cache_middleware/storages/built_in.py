@@ -1,6 +1,8 @@
 """What the storages that keep entries in Rust have in common."""
 
+import os
 import re
+import weakref
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -14,6 +16,18 @@ from fast_cache_middleware.exceptions import StorageError
 from .base import BaseStorage, Stored
 from .serializers import BaseSerializer, DefaultSerializer
 
+_storages: "Final[weakref.WeakSet[BuiltInStorage]]" = weakref.WeakSet()
+
+
+def _begin_anew() -> None:
+    """In the child of a fork, nobody waits for the requests of the parent."""
+    for storage in list(_storages):
+        storage.core.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
 
 class BuiltInStorage(BaseStorage):
     """A storage whose entries the middleware reaches in Rust. Not to be made by itself: see its subclasses.
@@ -26,6 +40,7 @@ class BuiltInStorage(BaseStorage):
 
     def __init__(self, core: _core.MemoryStore, serializer: BaseSerializer | None) -> None:
         self.core = core
+        _storages.add(self)
         self._serializer: Final = DefaultSerializer() if serializer is None else serializer
 
     def __len__(self) -> int:

@@ -74,7 +74,7 @@ class RedisStorage(BuiltInStorage):
         }
         try:
             core = _core.MemoryStore.redis(settings, seconds, clock or _core.SystemClock())
-        except ValueError as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise StorageError(f"RedisStorage: {error}") from None
         super().__init__(core, serializer)
 
@@ -85,8 +85,10 @@ class RedisStorage(BuiltInStorage):
         return self.core.health()
 
     async def close(self) -> None:
-        """Drop this namespace's entries, give back the memory, and end the connections."""
-        self.core.clear()
+        """Give back the memory and end the connections; what is in Redis stays there for the others until it expires.
+
+        Drops that are still on their way are waited for, within the limit.
+        """
         settling = self.core.settled()
         if settling is not None:
             await settling

@@ -54,6 +54,8 @@ class SharedStorage(BuiltInStorage):
         if near_bytes is not None and near_bytes != 0:
             positive("SharedStorage", "near_bytes", near_bytes, integer=True)
         seconds = seconds_of("SharedStorage", "ttl", ttl)
+        if path is not None and not os.fspath(path):
+            raise StorageError("SharedStorage.path must name a directory: ''")
         self.path: Final = Path(path) if path is not None else own_directory()
         """The directory."""
         try:
@@ -64,7 +66,7 @@ class SharedStorage(BuiltInStorage):
                 clock or _core.SystemClock(),
                 logger.warning,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError, OverflowError) as error:
             raise StorageError(f"SharedStorage({str(self.path)!r}): {error}") from None
         super().__init__(core, serializer)
 

@@ -106,6 +106,14 @@ impl Flights {
         self.unshared.lock().clear();
     }
 
+    /// Forgets all requests that are under way: in the child of a fork, they are the parent's.
+    pub fn begin_anew(&self) {
+        let inherited = std::mem::take(&mut *self.under_way.lock());
+        // Those who wait for them are the parent's as well: nobody is told.
+        std::mem::forget(inherited);
+        self.forget();
+    }
+
     /// Takes a flight off the list, so that nobody joins it any more; a newer one of the same key stays.
     fn remove(under_way: &mut HashMap<u128, Arc<Flight>>, digest: u128, flight: &Arc<Flight>) {
         if under_way

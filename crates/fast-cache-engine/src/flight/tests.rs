@@ -232,3 +232,19 @@ fn a_lease_goes_on_to_whoever_leads_next() {
     drop(next);
     assert_eq!(*ends.lock().expect("unharmed"), [LeaseEnd::Failed]);
 }
+
+#[test]
+fn a_child_of_a_fork_waits_for_nobody_of_its_parent() {
+    let flights = Arc::default();
+    let inherited = lead(&flights);
+    flights.begin_anew();
+    let own = lead(&flights);
+    drop(inherited);
+    assert_eq!(
+        flights.under_way(),
+        1,
+        "the parent's end is not the child's"
+    );
+    drop(own);
+    assert_eq!(flights.under_way(), 0);
+}

@@ -211,8 +211,15 @@ impl MemoryStore {
     }
 
     /// Stores and finds nothing from now on, and releases what this process holds.
-    fn close(&self) {
-        self.store.close();
+    fn close(&self, py: Python<'_>) {
+        // It may wait for what is on its way.
+        py.detach(|| self.store.close());
+    }
+
+    /// Forgets what is under way: in the child of a fork, that is the parent's.
+    fn begin_anew(&self) {
+        self.flights.begin_anew();
+        self.refreshing.lock().clear();
     }
 
     /// Where the store takes its time from.
@@ -221,8 +228,8 @@ impl MemoryStore {
         self.clock.clone_ref(py)
     }
 
-    fn __len__(&self) -> usize {
-        self.store.len()
+    fn __len__(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.store.len())
     }
 
     /// Keeps bytes under a key of the caller's own, for the path `path`; whether they were kept.
@@ -349,8 +356,9 @@ impl MemoryStore {
             fill(&row, &counts)?;
             by_route.set_item(&**template, row)?;
         }
-        sum.entries = self.store.len() as u64;
-        sum.bytes = self.store.bytes() as u64;
+        let (entries, bytes) = py.detach(|| (self.store.len(), self.store.bytes()));
+        sum.entries = entries as u64;
+        sum.bytes = bytes as u64;
         let stats = PyDict::new(py);
         fill(&stats, &sum)?;
         stats.set_item("evictions", store.evictions)?;

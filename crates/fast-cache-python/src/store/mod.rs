@@ -6,15 +6,19 @@
 //! | `clock` | the clock |
 //! | `portable` | entries that leave the process |
 //! | `shared`, `redis` | stores that others share |
+//! | `stats` | counts in rows |
 
 mod any;
 mod clock;
 mod portable;
 mod redis;
 mod shared;
+mod stats;
 
 pub(crate) use any::AnyStore;
 pub(crate) use clock::SystemClock;
+
+use stats::{add, fill};
 
 use crate::patterns::path_pattern;
 use crate::representation::{Representation, body_weight};
@@ -373,32 +377,4 @@ impl MemoryStore {
     ) -> Result<(), pyo3::pyclass::PyTraverseError> {
         visit.call(&self.clock)
     }
-}
-
-fn add(sum: &mut RouteCounts, counts: &RouteCounts) {
-    sum.hits += counts.hits;
-    sum.misses += counts.misses;
-    sum.stale += counts.stale;
-    sum.revalidated += counts.revalidated;
-    sum.bypasses += counts.bypasses;
-    sum.stores += counts.stores;
-    sum.mispredictions += counts.mispredictions;
-}
-
-fn fill(row: &Bound<'_, PyDict>, counts: &RouteCounts) -> PyResult<()> {
-    for (name, count) in [
-        ("hits", counts.hits),
-        ("misses", counts.misses),
-        ("stale", counts.stale),
-        ("revalidated", counts.revalidated),
-        ("bypasses", counts.bypasses),
-        ("stores", counts.stores),
-        ("drops", counts.drops),
-        ("evictions", counts.evictions),
-        ("entries", counts.entries),
-        ("bytes", counts.bytes),
-    ] {
-        row.set_item(name, count)?;
-    }
-    Ok(())
 }

@@ -24,6 +24,9 @@ def bridge_of(loop: asyncio.AbstractEventLoop) -> _core.Bridge | None:
         return _bridges[loop]
     except KeyError:
         pass
+    # What was to end after the last turn of its loop would hold on to that for ever.
+    for over in [known for known in _bridges if known.is_closed()]:
+        del _bridges[over]
     bridge: _core.Bridge | None
     try:
         bridge = _core.Bridge()

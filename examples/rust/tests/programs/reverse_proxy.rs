@@ -23,9 +23,10 @@ impl Origin {
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a connection");
                 let request = read_request(&stream);
-                // A client that has left, and a test that is over, are nothing to complain of.
-                drop(stream.write_all(bytes));
+                // Noted first: whoever has the answer may look. A client that has left, and a test that is over, are
+                // nothing to complain of.
                 drop(sender.send(request));
+                drop(stream.write_all(bytes));
             }
         });
         Self { address, arrived }

@@ -27,7 +27,7 @@ class RedisStorage(BuiltInStorage):
 
     - `local`: bytes of memory in each process, in front of Redis.
     - `coherence`: with `"push"`, Redis tells each process of a drop, which takes about a millisecond; with `"strict"`,
-      every lookup asks first, and no answer is older than any finished drop anywhere.
+      every lookup asks first, and no answer is older than any drop of which Redis knew when the request came.
     - `timeout`: seconds that a request waits for Redis at most. A Redis in trouble is a miss, at once after a few
       failures, and drops made meanwhile are delivered before anything is served from there again.
     - `secret`: 16 bytes or more that all processes know and Redis does not; keys hold hashes of credentials under it.

@@ -29,14 +29,18 @@ pub fn forget<R>(store: &(impl LocalStore<R> + ?Sized), secret: &Secret, entry: 
 
 /// The stored response `old` with the lines of a confirmation, `update`. `represent` makes the representation from
 /// the sources of its lines.
-pub fn merge<R>(
+///
+/// # Errors
+///
+/// What `represent` failed with.
+pub fn merge<R, E>(
     freshening: Freshening,
     (old, lines): (&Stored<R>, &[Line<'_>]),
     update: &[Line<'_>],
     policy: &Policy,
     inputs: &Inputs,
-    represent: impl FnOnce(&[Source]) -> R,
-) -> Freshened<R> {
+    represent: impl FnOnce(&[Source]) -> Result<R, E>,
+) -> Result<Freshened<R>, E> {
     let sources = freshened(lines, update);
     let merged: Vec<Line<'_>> = sources
         .iter()
@@ -45,7 +49,8 @@ pub fn merge<R>(
             Source::Update(index) => update[*index],
         })
         .collect();
-    freshening.finish(old, update, &merged, policy, inputs, represent(&sources))
+    let representation = represent(&sources)?;
+    Ok(freshening.finish(old, update, &merged, policy, inputs, representation))
 }
 
 fn key_of<'a, R>(secret: &Secret, entry: &'a Entry<R>) -> KeyRef<'a> {

@@ -3,13 +3,11 @@
 use crate::commit::{Commit, commit, remember_rule};
 use fast_cache_core::fields::no_vary_search::SearchVariance;
 use fast_cache_core::fields::{Line, values};
-use fast_cache_core::key::inputs::Inputs;
 use fast_cache_core::key::search::Searched;
-use fast_cache_core::key::{Identity, Key, Secret, Selecting};
+use fast_cache_core::key::{Key, Secret, Selecting};
 use fast_cache_core::policy::Policy;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
-use fast_cache_core::request::Request;
 use fast_cache_core::rules::invalidation::{Target, carried};
 use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_core::stored::Stored;
@@ -22,20 +20,20 @@ pub struct Keeping<'a, S: ?Sized> {
     pub store: &'a S,
     /// The store's secret.
     pub secret: &'a Secret,
-    /// The route.
-    pub identity: &'a Identity,
-    /// What it asks for.
+    /// What the route asks for.
     pub policy: &'a Policy,
-    /// What joins its keys.
-    pub inputs: &'a Inputs,
     /// The label of its endpoint.
     pub endpoint: Label,
     /// Its tags, filled.
     pub tags: &'a [String],
-    /// The request, with all its header lines.
-    pub request: &'a Request<'a>,
-    /// The host that it names.
-    pub host: Option<&'a [u8]>,
+    /// The request's path as drops see it.
+    pub path: &'a str,
+    /// All of the request's header lines.
+    pub lines: &'a [Line<'a>],
+    /// What the request is about, on a route in HTTP mode: there, a response says itself which requests it answers.
+    pub asked: Option<Searched<'a>>,
+    /// Whether its key is made from its parts, so that others can be; a host's own key function makes any key.
+    pub searches: bool,
 }
 
 /// A recorded response.
@@ -67,10 +65,10 @@ impl<S: ?Sized> Keeping<'_, S> {
         let tags = collect_tags(self.tags.iter().map(String::as_str), lines)?;
         let mut labels = Vec::with_capacity(tags.len() + 6);
         labels.push(self.endpoint);
-        Label::subtrees(self.request.route_path(), &mut labels)?;
+        Label::subtrees(self.path, &mut labels)?;
         labels.extend(tags.iter().map(|tag| Label::tag(tag)));
-        if self.policy.is_http() {
-            let target = Target::of(self.request, self.host);
+        if let Some(asked) = &self.asked {
+            let target = Target::of(asked.request, asked.host);
             labels.extend(carried(&target, &SearchVariance::parse(lines), lines)?);
         }
         Ok(labels)
@@ -97,11 +95,11 @@ impl<S: ?Sized> Keeping<'_, S> {
         let put = Commit {
             key: self.kept_under(key, birth, lines),
             birth,
-            path: self.request.route_path(),
+            path: self.path,
             labels,
             varying,
             selecting: Selecting {
-                lines: self.request.lines,
+                lines: self.lines,
                 normalize_language: self.policy.options.normalize_language,
             },
             content_language: values(lines, "content-language").next(),
@@ -111,25 +109,21 @@ impl<S: ?Sized> Keeping<'_, S> {
         commit(self.store, self.secret, put)
     }
 
-    fn kept_under<R>(&self, key: Key, birth: u64, lines: &[Line<'_>]) -> Key
+    /// The key under which a response with these lines is kept: the request's own, or one that answers several queries.
+    pub fn kept_under<R>(&self, key: Key, birth: u64, lines: &[Line<'_>]) -> Key
     where
         S: LocalStore<R>,
     {
+        let Some(asked) = self.asked.as_ref().filter(|_| self.searches) else {
+            return key;
+        };
         let variance = SearchVariance::parse(lines);
-        if !self.policy.is_http() || variance.is_default() {
+        if variance.is_default() {
             return key;
         }
-        let searched = Searched {
-            identity: self.identity,
-            inputs: self.inputs,
-            secret: self.secret,
-            request: self.request,
-            host: self.host,
-        };
-        let path = self.request.route_path();
-        let (own, rules) = (key.borrow(), searched.rules_key());
-        match remember_rule(self.store, own, rules, birth, path, &variance) {
-            Ok(()) => searched.key(&variance),
+        let (own, rules) = (key.borrow(), asked.rules_key());
+        match remember_rule(self.store, own, rules, birth, self.path, &variance) {
+            Ok(()) => asked.key(&variance),
             // It would not be found.
             Err(_) => key,
         }

@@ -37,6 +37,12 @@ impl Refreshes {
         let digests = Arc::clone(&self.digests);
         Some(Refreshing { digest, digests })
     }
+
+    /// Forgets all refreshes: in the child of a fork, they are the parent's.
+    pub fn begin_anew(&self) {
+        let mut digests = self.digests.lock().unwrap_or_else(PoisonError::into_inner);
+        digests.clear();
+    }
 }
 
 impl Drop for Refreshing {

@@ -4,9 +4,10 @@ use crate::names;
 use crate::patterns::path_pattern;
 use crate::settling::{Settling, send_settled, settling};
 use crate::store::MemoryStore;
-use fast_cache_core::policy::{Statuses, canonical_spellings};
-use fast_cache_core::purge::{Cover, Label, PathPattern, Purge};
-use fast_cache_core::route::{Template, parse_template};
+use fast_cache_core::policy::Statuses;
+use fast_cache_core::purge::{Cover, Label, Purge};
+use fast_cache_core::route::parse_template;
+use fast_cache_engine::drops::Filled;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_store::LocalStore;
 use parking_lot::Mutex;
@@ -32,13 +33,6 @@ pub(crate) struct DropRule {
 enum On {
     Statuses(Statuses),
     Call(Py<PyAny>),
-}
-
-#[derive(Debug)]
-enum Filled {
-    Subtree(Template),
-    Glob(Template),
-    Tag(Template),
 }
 
 /// A `CacheDropConfig` as the Python side hands it over.
@@ -118,25 +112,11 @@ impl DropRule {
 
     /// The drop for a request with these path parameters.
     pub(crate) fn purge<'v>(&self, parameter: impl Fn(&str) -> Option<&'v str>) -> Purge {
-        let mut covers = self.fixed.clone();
-        for filled in &self.filled {
-            let (Filled::Subtree(template) | Filled::Glob(template) | Filled::Tag(template)) =
-                filled;
-            for text in spellings(template, &parameter) {
-                covers.push(match filled {
-                    Filled::Subtree(_) => Cover::Label(Label::subtree(&text)),
-                    Filled::Tag(_) => Cover::Label(Label::tag(&text)),
-                    Filled::Glob(template) => match text
-                        .strip_suffix("/*")
-                        .filter(|_| ends_in_its_only_star(template))
-                    {
-                        // One label instead of a pattern for every value; it covers the path itself as well.
-                        Some(prefix) => Cover::Label(Label::subtree(prefix)),
-                        None => Cover::Path(PathPattern::glob(&text)),
-                    },
-                });
-            }
-        }
+        let filled = self
+            .filled
+            .iter()
+            .flat_map(|filled| filled.covers(&parameter));
+        let covers = self.fixed.iter().cloned().chain(filled).collect();
         Purge {
             covers,
             soft: self.soft,
@@ -149,41 +129,6 @@ impl DropRule {
             On::Statuses(_) => Ok(()),
         }
     }
-}
-
-/// Whether the author wrote one `*`, as the last segment; one that a parameter holds is none of the author's.
-fn ends_in_its_only_star(template: &Template) -> bool {
-    template
-        .fill(|_| Some("."))
-        .is_some_and(|text| text.ends_with("/*") && text.matches('*').count() == 1)
-}
-
-/// The template filled with the parameters as they were written, and in every other way to write them.
-fn spellings<'v>(template: &Template, parameter: &impl Fn(&str) -> Option<&'v str>) -> Vec<String> {
-    let mut chosen: Vec<HashMap<&str, String>> = vec![HashMap::new()];
-    for named in template.parameters() {
-        let name = &*named.name;
-        if chosen[0].contains_key(name) {
-            continue;
-        }
-        let Some(written) = parameter(name) else {
-            return Vec::new();
-        };
-        let others = canonical_spellings(written);
-        let all = std::iter::once(written.to_owned()).chain(others);
-        chosen = all
-            .flat_map(|spelling| {
-                chosen.iter().cloned().map(move |mut values| {
-                    values.insert(name, spelling.clone());
-                    values
-                })
-            })
-            .collect();
-    }
-    chosen
-        .iter()
-        .filter_map(|values| template.fill(|name| values.get(name).map(String::as_str)))
-        .collect()
 }
 
 /// A `send` that drops once the handler is known to have succeeded, before the client sees a byte.

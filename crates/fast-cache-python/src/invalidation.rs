@@ -8,9 +8,10 @@ use crate::scope::{Details, Target};
 use crate::settling::{Settling, send_settled, settling};
 use crate::snapshot::host_of;
 use crate::store::MemoryStore;
-use fast_cache_core::purge::{Cover, Purge};
+use fast_cache_core::purge::Purge;
 use fast_cache_core::request::Method;
-use fast_cache_core::rules::invalidation::{self, invalidated, is_unsafe};
+use fast_cache_core::rules::invalidation::{Target as Written, is_unsafe};
+use fast_cache_engine::drops::invalidation;
 use fast_cache_store::LocalStore;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -23,7 +24,7 @@ pub(crate) struct InvalidatingSend {
     send: Py<PyAny>,
     store: Py<MemoryStore>,
     method: String,
-    target: invalidation::Target,
+    target: Written,
     done: Mutex<Option<Purge>>,
 }
 
@@ -50,7 +51,7 @@ impl Installed {
         let Some(request) = details.request(&asked, "", &lines) else {
             return Ok(None);
         };
-        let target = invalidation::Target::of(&request, host_of(&lines));
+        let target = Written::of(&request, host_of(&lines));
         let send = InvalidatingSend {
             send: send.clone().unbind(),
             store: self.store.clone_ref(py),
@@ -73,15 +74,7 @@ impl InvalidatingSend {
         let headers = headers.as_ref().and_then(HeaderLines::from_any);
         let lines = headers.as_ref().map(HeaderLines::lines).unwrap_or_default();
         let method = Method::from_name(&self.method);
-        let labels = invalidated(&self.target, method, status, &lines);
-        if labels.is_empty() {
-            return None;
-        }
-        let covers = labels.into_iter().map(Cover::Label).collect();
-        Some(Purge {
-            covers,
-            soft: false,
-        })
+        invalidation(&self.target, method, status, &lines)
     }
 }
 

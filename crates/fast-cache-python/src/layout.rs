@@ -9,30 +9,9 @@ use fast_cache_core::fields::Line;
 use fast_cache_core::fields::cache_status::forward_for;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
+use fast_cache_engine::said::{Came, age};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
-
-/// How an answer came about.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Came {
-    /// It was found, and is stale where `Serve` says so.
-    Found,
-    /// The application, asked for this reason, confirmed it; whether it was stored anew.
-    Confirmed(Reason, Result<(), Reason>),
-    /// The application, asked for this reason, failed, with this status if it gave one.
-    InsteadOfFailure(Reason, Option<u16>),
-}
-
-impl Came {
-    pub(crate) fn outcome(self, serve: &Serve) -> Outcome {
-        match self {
-            Self::Found if serve.stale => Outcome::Stale,
-            Self::Found => Outcome::Hit,
-            Self::Confirmed(..) => Outcome::Revalidated,
-            Self::InsteadOfFailure(..) => Outcome::Stale,
-        }
-    }
-}
 
 /// The two messages of an answer. `request` are the request's lines; `seed` is a number that clients cannot know.
 pub(crate) fn laid_out<'py>(
@@ -49,7 +28,7 @@ pub(crate) fn laid_out<'py>(
     let layout = compose(serve.form, stored, &kept.lines(), request, seed);
     let list = header_list(py, &layout, kept.pairs())?;
     list.append(status_lines.outcome(py, came.outcome(serve))?)?;
-    list.append(age_line(py, serve.age)?)?;
+    list.append(line(py, b"age", age(serve).to_string().as_bytes())?)?;
     list.append(match came {
         Came::Found => status_lines.hit(py, serve.ttl)?,
         Came::Confirmed(why, kept) => {
@@ -85,11 +64,6 @@ pub(crate) fn gateway_timeout<'py>(
     body.set_item(names::type_(py), names::response_body(py))?;
     body.set_item(names::body(py), empty(py))?;
     Ok((start, body))
-}
-
-/// `age: seconds`; a number that is too large is sent as 2^31 (RFC 9111 §1.2.2).
-fn age_line(py: Python<'_>, age: u64) -> PyResult<Bound<'_, PyTuple>> {
-    line(py, b"age", age.min(1 << 31).to_string().as_bytes())
 }
 
 fn header_list<'py>(

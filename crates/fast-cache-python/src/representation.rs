@@ -43,6 +43,11 @@ impl Representation {
         }
     }
 
+    /// Bytes that it takes, where they are counted for its route.
+    pub(crate) fn weight(&self) -> usize {
+        self.counted.as_ref().map_or(0, |(_, weight)| *weight)
+    }
+
     /// The counters of its route.
     pub(crate) fn counters(&self) -> Option<Arc<RouteCounters>> {
         self.counted

@@ -6,7 +6,6 @@ use fast_cache_core::fields::Line;
 use fast_cache_core::key::search::Searched;
 use fast_cache_core::key::{Identity, Secret};
 use fast_cache_core::request::{Method, Request};
-use fast_cache_core::rules::invalidation;
 
 /// The parts of a request that say what it is about.
 #[derive(Debug)]
@@ -47,29 +46,8 @@ impl Snapshot {
         }))
     }
 
-    /// The request's URI. `lines` are its header lines.
-    pub(crate) fn target(&self, lines: &[Line<'_>]) -> invalidation::Target {
-        invalidation::Target::of(&self.request(lines), host_of(lines))
-    }
-
-    /// What its keys are made of, handed to `run`.
-    pub(crate) fn searched<T>(
-        &self,
-        cached: &Cached,
-        secret: &Secret,
-        lines: &[Line<'_>],
-        run: impl FnOnce(&Searched<'_>) -> T,
-    ) -> T {
-        run(&Searched {
-            identity: &self.identity,
-            inputs: &cached.inputs,
-            secret,
-            request: &self.request(lines),
-            host: host_of(lines),
-        })
-    }
-
-    fn request<'a>(&'a self, lines: &'a [Line<'a>]) -> Request<'a> {
+    /// The request, with its header lines.
+    pub(crate) fn request<'a>(&'a self, lines: &'a [Line<'a>]) -> Request<'a> {
         Request {
             method: Method::from_name(&self.method),
             scheme: &self.scheme,
@@ -78,6 +56,22 @@ impl Snapshot {
             root_path: &self.root_path,
             query: &self.query,
             lines,
+        }
+    }
+
+    /// What the keys of `request`, which is the one remembered here, are made of.
+    pub(crate) fn searched<'a>(
+        &'a self,
+        cached: &'a Cached,
+        secret: &'a Secret,
+        request: &'a Request<'a>,
+    ) -> Searched<'a> {
+        Searched {
+            identity: &self.identity,
+            inputs: &cached.inputs,
+            secret,
+            request,
+            host: host_of(request.lines),
         }
     }
 }

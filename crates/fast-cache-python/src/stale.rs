@@ -2,7 +2,7 @@
 
 use crate::application::Cached;
 use crate::following::Following;
-use crate::layout::{Came, gateway_timeout, laid_out};
+use crate::layout::{gateway_timeout, laid_out};
 use crate::lines::HeaderLines;
 use crate::receive::is_worth_watching;
 use crate::recorder::{Errand, Held, Recorder, RecordingSend};
@@ -11,7 +11,6 @@ use crate::representation::Representation;
 use crate::scope::Rest;
 use crate::sending::send_both;
 use crate::snapshot::Snapshot;
-use crate::store::Refreshing;
 use crate::visit::{Step, Visit};
 use fast_cache_core::exchange::{Client, Forward, Outcome, Serve};
 use fast_cache_core::fields::Line;
@@ -21,6 +20,7 @@ use fast_cache_core::request::Method;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::find::find_by_search;
 use fast_cache_engine::flight::Permit;
+use fast_cache_engine::said::Came;
 use fast_cache_store::{Entry, Found, LocalStore};
 use pyo3::prelude::*;
 use std::sync::Arc;
@@ -53,9 +53,9 @@ impl<'py> Visit<'_, '_, 'py> {
         let rest = Rest::read(self.scope)?;
         let snapshot = Snapshot::of(cached, self.target, &rest, self.root_path)?;
         let lines = all.lines();
-        snapshot.searched(cached, &store.secret, &lines, |searched| {
-            find_by_search(&store.store, searched, cached.selecting(&lines))
-        })
+        let request = snapshot.request(&lines);
+        let searched = snapshot.searched(cached, &store.secret, &request);
+        find_by_search(&store.store, &searched, cached.selecting(&lines))
     }
 
     /// The answer to a request that takes only what is stored, where nothing is.
@@ -173,7 +173,7 @@ impl<'py> Visit<'_, '_, 'py> {
         entry: Arc<Entry<Representation>>,
     ) -> PyResult<()> {
         let (py, store) = (self.py, self.installed.store.get());
-        let Some(refreshing) = Refreshing::begin(store, entry.key()) else {
+        let Some(refreshing) = store.refreshes.begin(&store.secret, entry.key()) else {
             return Ok(());
         };
         let stale = Arc::clone(&entry);

@@ -3,15 +3,15 @@
 use super::Exchange;
 use super::found::FoundResponse;
 use crate::answer::messages;
-use crate::layout::{Came, gateway_timeout, laid_out};
+use crate::layout::{gateway_timeout, laid_out};
 use crate::representation::Representation;
 use crate::scope::Details;
-use crate::store::Refreshing;
 use crate::visit::note_route;
 use fast_cache_core::exchange::{Decision, Forward, Outcome, Serve};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::flight::Landing;
+use fast_cache_engine::said::Came;
 use fast_cache_store::{Entry, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -57,9 +57,10 @@ impl Exchange {
                     permit.land(Landing::Stored, now);
                 }
                 if let Some(forward) = serve.refresh {
+                    let store = self.store.get();
                     progress.refreshing = progress
                         .key()
-                        .and_then(|key| Refreshing::begin(self.store.get(), key.borrow().bytes));
+                        .and_then(|key| store.refreshes.begin(&store.secret, key.borrow().bytes));
                     progress.held = held(found.as_ref(), forward);
                     progress.forward = Some((forward, self.store.get().store.birth()));
                 }

@@ -2,14 +2,17 @@
 
 use super::Held;
 use crate::answer::StatusLines;
-use crate::application::Application;
+use crate::application::{Application, Cached};
+use crate::lines::HeaderLines;
 use crate::names;
 use crate::snapshot::Snapshot;
-use crate::store::{MemoryStore, Refreshing};
+use crate::store::{AnyStore, MemoryStore};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::flight::{Landing, Permit};
+use fast_cache_engine::keeping::Keeping;
 use fast_cache_engine::observe::RouteCounters;
+use fast_cache_engine::refreshes::Refreshing;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::Arc;
@@ -48,6 +51,36 @@ impl Errand {
     /// The counters of the request's route.
     pub(super) fn counters(&self) -> &Arc<RouteCounters> {
         &self.application.get().routes[self.route].counters
+    }
+
+    /// The configuration of the request's route.
+    pub(super) fn cached(&self) -> Option<&Cached> {
+        self.application.get().routes[self.route].cached.as_ref()
+    }
+
+    /// What keeps the answer, handed to `run`.
+    pub(super) fn keeping<T>(
+        &self,
+        py: Python<'_>,
+        cached: &Cached,
+        run: impl FnOnce(&Keeping<'_, AnyStore>) -> T,
+    ) -> T {
+        let store = self.store.get();
+        let headers = HeaderLines::from_snapshot(self.headers.bind(py));
+        let lines = headers.lines();
+        let request = self.snapshot.as_ref().map(|asked| asked.request(&lines));
+        let asked = self.snapshot.as_ref().zip(request.as_ref());
+        run(&Keeping {
+            store: &store.store,
+            secret: &store.secret,
+            policy: &cached.policy,
+            endpoint: cached.endpoint_label,
+            tags: &self.tags,
+            path: &self.path,
+            lines: &lines,
+            asked: asked.map(|(asked, request)| asked.searched(cached, &store.secret, request)),
+            searches: self.snapshot.as_ref().is_some_and(|asked| asked.searches),
+        })
     }
 
     /// Tells those who wait for the answer what became of it: it was stored, or why not.

@@ -2,17 +2,17 @@
 
 use super::Errand;
 use crate::application::Cached;
-use crate::layout::Came;
 use crate::lines::HeaderLines;
 use crate::representation::{Representation, body_weight, weight_of_lines};
 use fast_cache_core::exchange::{Freshened, Freshening};
-use fast_cache_core::fields::values;
 use fast_cache_core::key::Key;
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::freshening::{Source, freshened};
+use fast_cache_core::rules::freshening::Source;
 use fast_cache_core::rules::validation::Agreement;
 use fast_cache_core::stored::Stored;
-use fast_cache_engine::commit::{Commit, commit};
+use fast_cache_engine::held::merge;
+use fast_cache_engine::keeping::Kept;
+use fast_cache_engine::said::Came;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use std::sync::Arc;
@@ -34,9 +34,7 @@ impl Errand {
         let held = self.held.as_ref()?;
         let (old, cached) = (held.stored()?, self.cached()?);
         let birth = freshening.birth();
-        let Ok((weight, Freshened { stored, kept })) =
-            self.merge(py, freshening, old, update, cached)
-        else {
+        let Ok(Freshened { stored, kept }) = self.merge(py, freshening, old, update, cached) else {
             let messages = self.as_it_was(py, Reason::StoreFailed)?;
             return Some((messages, Err(Reason::StoreFailed)));
         };
@@ -49,7 +47,7 @@ impl Errand {
                 // That it was not kept is known too late to be said. What is newer is not replaced by what was confirmed.
                 Ok(_) if !self.is_current(held) => {}
                 Ok(varying) => {
-                    let _ = self.commit_anew(py, key, birth, cached, &varying, stored, weight);
+                    let _ = self.keep_anew(py, (key, birth), cached, &varying, stored);
                 }
                 Err(_) => self.forget(held),
             }
@@ -89,11 +87,10 @@ impl Errand {
             }
         }
         let birth = freshening.birth();
-        let (weight, Freshened { stored, kept }) =
-            self.merge(py, freshening, old, update, cached).ok()?;
+        let Freshened { stored, kept } = self.merge(py, freshening, old, update, cached).ok()?;
         match kept {
             Ok(varying) if self.is_current(held) => self
-                .commit_anew(py, key, birth, cached, &varying, stored, weight)
+                .keep_anew(py, (key, birth), cached, &varying, stored)
                 .err(),
             Ok(_) => None,
             Err(reason) => {
@@ -101,10 +98,6 @@ impl Errand {
                 Some(reason)
             }
         }
-    }
-
-    pub(super) fn cached(&self) -> Option<&Cached> {
-        self.application.get().routes[self.route].cached.as_ref()
     }
 
     /// The stored response with the lines of a confirmation, and the bytes it takes.
@@ -115,70 +108,61 @@ impl Errand {
         old: &Stored<Representation>,
         update: &HeaderLines<'_>,
         cached: &Cached,
-    ) -> PyResult<(usize, Freshened<Representation>)> {
-        let stored = HeaderLines::from_snapshot(old.representation.lines.bind(py));
-        let (stored_lines, update_lines) = (stored.lines(), update.lines());
-        let sources = freshened(&stored_lines, &update_lines);
-        let pairs: Vec<_> = sources
-            .iter()
-            .map(|source| match source {
+    ) -> PyResult<Freshened<Representation>> {
+        let kept = &old.representation;
+        let stored = HeaderLines::from_snapshot(kept.lines.bind(py));
+        let represent = |sources: &[Source]| {
+            let pair = |source: &Source| match source {
                 Source::Stored(index) => stored.pairs().get_item(*index),
                 Source::Update(index) => update.pairs().get_item(*index),
-            })
-            .collect::<PyResult<_>>()?;
-        let merged = PyTuple::new(py, pairs)?;
-        let lines = HeaderLines::from_snapshot(&merged);
-        let merged_lines = lines.lines();
-        let body = old.representation.body.clone_ref(py);
-        let weight = weight_of_lines(&merged_lines) + body_weight(body.as_bytes(py).len());
-        let counters = Arc::clone(self.counters());
-        let representation =
-            Representation::new(merged.clone().unbind(), body, Some(counters), weight);
-        let mut freshened = freshening.finish(
-            old,
-            &update_lines,
-            &merged_lines,
+            };
+            let pairs = sources.iter().map(pair).collect::<PyResult<Vec<_>>>()?;
+            let pairs = PyTuple::new(py, pairs)?;
+            let lines = weight_of_lines(&HeaderLines::from_snapshot(&pairs).lines());
+            let weight = lines + body_weight(kept.body.as_bytes(py).len());
+            let (body, counters) = (kept.body.clone_ref(py), Arc::clone(self.counters()));
+            Ok::<_, PyErr>(Representation::new(
+                pairs.unbind(),
+                body,
+                Some(counters),
+                weight,
+            ))
+        };
+        let mut freshened = merge(
+            freshening,
+            (old, &stored.lines()),
+            &update.lines(),
             &cached.policy,
             &cached.inputs,
-            representation,
-        );
+            represent,
+        )?;
         freshened.stored.lifetime = freshened.stored.lifetime.min(self.store.get().longest);
-        Ok((weight, freshened))
+        Ok(freshened)
     }
 
-    #[allow(
-        clippy::too_many_arguments,
-        reason = "the parts of one commit, which it takes apart again"
-    )]
-    fn commit_anew(
+    fn keep_anew(
         &self,
         py: Python<'_>,
-        key: Key,
-        birth: u64,
+        (key, birth): (Key, u64),
         cached: &Cached,
         varying: &[Box<str>],
         stored: Stored<Representation>,
-        weight: usize,
     ) -> Result<(), Reason> {
         let kept = HeaderLines::from_snapshot(stored.representation.lines.bind(py));
-        let kept_lines = kept.lines();
-        let labels = self.labels(py, cached, &kept_lines)?;
-        let key = self.kept_under(py, key, birth, &kept_lines);
-        let request = HeaderLines::from_snapshot(self.headers.bind(py));
-        let request_lines = request.lines();
-        let store = self.store.get();
-        let put = Commit {
-            key,
-            birth,
-            path: &self.path,
-            labels: &labels,
-            varying,
-            selecting: cached.selecting(&request_lines),
-            content_language: values(&kept_lines, "content-language").next(),
-            stored,
-            weight,
-        };
-        commit(&store.store, &store.secret, put)?;
+        let lines = kept.lines();
+        let weight = stored.representation.weight();
+        self.keeping(py, cached, |keeping| {
+            let labels = keeping.labels(&lines)?;
+            keeping.keep(Kept {
+                key,
+                birth,
+                labels: &labels,
+                varying,
+                lines: &lines,
+                stored,
+                weight,
+            })
+        })?;
         self.counters().stored();
         Ok(())
     }

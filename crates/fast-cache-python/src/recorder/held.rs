@@ -1,14 +1,15 @@
 //! What was found before the application was asked, and may take part in its answer.
 
 use super::Errand;
-use crate::layout::{Came, laid_out};
+use crate::layout::laid_out;
 use crate::lines::HeaderLines;
 use crate::representation::Representation;
 use fast_cache_core::exchange::{Client, Fetch};
-use fast_cache_core::key::KeyRef;
 use fast_cache_core::request::Method;
 use fast_cache_core::stored::Stored;
-use fast_cache_store::{Entry, LocalStore};
+use fast_cache_engine::held;
+use fast_cache_engine::said::Came;
+use fast_cache_store::Entry;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
@@ -32,21 +33,13 @@ impl Errand {
     /// Whether what was found is still to be found: no drop has covered it, and nothing took its place.
     pub(super) fn is_current(&self, held: &Held) -> bool {
         let store = self.store.get();
-        let bytes = held.entry.key();
-        let digest = store.secret.digest(bytes);
-        let found = store.store.get(KeyRef { digest, bytes });
-        found.is_some_and(|found| Arc::ptr_eq(&found.entry, &held.entry))
+        held::is_current(&store.store, &store.secret, &held.entry)
     }
 
     /// Removes what was found from the store, unless something took its place.
     pub(super) fn forget(&self, held: &Held) {
-        if !self.is_current(held) {
-            return;
-        }
         let store = self.store.get();
-        let bytes = held.entry.key();
-        let digest = store.secret.digest(bytes);
-        store.store.remove(KeyRef { digest, bytes });
+        held::forget(&store.store, &store.secret, &held.entry);
     }
 
     /// The messages of an answer with `stored` to what the client asked for.

@@ -6,15 +6,9 @@ use crate::client::{has_session, is_handling_exception};
 use crate::lines::HeaderLines;
 use crate::names;
 use fast_cache_core::exchange::{Fetch, Head, Judged};
-use fast_cache_core::fields::Line;
-use fast_cache_core::fields::no_vary_search::SearchVariance;
 use fast_cache_core::key::Key;
-use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
-use fast_cache_core::rules::invalidation::carried;
 use fast_cache_core::rules::storing::is_event_stream;
-use fast_cache_core::rules::tagging::collect_tags;
-use fast_cache_engine::commit::remember_rule;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use smallvec::SmallVec;
@@ -113,7 +107,7 @@ impl Errand {
         };
         let labels = allowed
             .and_then(|()| self.is_impersonal(py, cached))
-            .and_then(|()| self.labels(py, cached, &lines));
+            .and_then(|()| self.keeping(py, cached, |keeping| keeping.labels(&lines)));
         match labels {
             Ok(labels) => Judgement::Record(Box::new(InProgress {
                 key,
@@ -166,58 +160,5 @@ impl Errand {
             return Err(Reason::SetCookie);
         }
         Ok(())
-    }
-
-    pub(super) fn labels(
-        &self,
-        py: Python<'_>,
-        cached: &Cached,
-        lines: &[Line<'_>],
-    ) -> Result<Vec<Label>, Reason> {
-        let tags = collect_tags(self.tags.iter().map(String::as_str), lines)?;
-        let mut labels = Vec::with_capacity(tags.len() + 6);
-        labels.push(cached.endpoint_label);
-        Label::subtrees(&self.path, &mut labels)?;
-        labels.extend(tags.iter().map(|tag| Label::tag(tag)));
-        if let Some(snapshot) = &self.snapshot {
-            let request = HeaderLines::from_snapshot(self.headers.bind(py));
-            let target = snapshot.target(&request.lines());
-            labels.extend(carried(&target, &SearchVariance::parse(lines), lines)?);
-        }
-        Ok(labels)
-    }
-
-    /// The key under which a response with these lines is kept: the request's own, or one of several queries.
-    pub(super) fn kept_under(
-        &self,
-        py: Python<'_>,
-        key: Key,
-        birth: u64,
-        lines: &[Line<'_>],
-    ) -> Key {
-        let Some(snapshot) = self.snapshot.as_ref().filter(|known| known.searches) else {
-            return key;
-        };
-        let variance = SearchVariance::parse(lines);
-        let Some(cached) = self.cached().filter(|_| !variance.is_default()) else {
-            return key;
-        };
-        let request = HeaderLines::from_snapshot(self.headers.bind(py));
-        let store = self.store.get();
-        snapshot.searched(cached, &store.secret, &request.lines(), |searched| {
-            let rules = searched.rules_key();
-            match remember_rule(
-                &store.store,
-                key.borrow(),
-                rules,
-                birth,
-                &self.path,
-                &variance,
-            ) {
-                Ok(()) => searched.key(&variance),
-                // It would not be found.
-                Err(_) => key,
-            }
-        })
     }
 }

@@ -5,12 +5,12 @@ use crate::answer::empty;
 use crate::lines::HeaderLines;
 use crate::representation::{Representation, body_weight, kept_lines};
 use fast_cache_core::exchange::Recording;
-use fast_cache_core::fields::values;
 use fast_cache_core::key::{Key, variant_key};
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
-use fast_cache_engine::commit::{Commit, commit, union};
+use fast_cache_engine::commit::union;
+use fast_cache_engine::keeping::Kept;
 use fast_cache_store::{Content, LocalStore, Put, Variants};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -59,12 +59,9 @@ impl Recorder {
             return (None, Err(Reason::MalformedResponse));
         };
         let birth = recording.birth();
-        let key = self.errand.kept_under(py, key, birth, &response_lines);
         let etag_line = etag.and_then(|_| last(&lines));
         let weight = line_weight + body_weight(body.as_bytes().len());
-        let counters =
-            Arc::clone(&self.errand.application.get().routes[self.errand.route].counters);
-        let store = self.errand.store.get();
+        let counters = Arc::clone(self.errand.counters());
         let representation = Representation::new(
             lines.unbind(),
             body.unbind(),
@@ -75,11 +72,15 @@ impl Recorder {
             Ok(stored) => stored,
             Err(reason) => return (None, Err(reason)),
         };
-        stored.lifetime = stored.lifetime.min(store.longest);
+        stored.lifetime = stored.lifetime.min(self.errand.store.get().longest);
         let Some(cached) = self.errand.cached() else {
             return (etag_line, Err(Reason::Method));
         };
         if self.errand.hand_out {
+            let lines = &response_lines;
+            let key = self
+                .errand
+                .keeping(py, cached, |keeping| keeping.kept_under(key, birth, lines));
             let storage_key = self.errand.storage_key(py, &key, &varying, birth);
             self.finished = Some(Finished {
                 stored,
@@ -93,22 +94,17 @@ impl Recorder {
             });
             return (etag_line, Ok(()));
         }
-        let request = HeaderLines::from_snapshot(self.errand.headers.bind(py));
-        let kept = commit(
-            &store.store,
-            &store.secret,
-            Commit {
+        let kept = self.errand.keeping(py, cached, |keeping| {
+            keeping.keep(Kept {
                 key,
                 birth,
-                path: &self.errand.path,
                 labels: &labels,
                 varying: &varying,
-                selecting: cached.selecting(&request.lines()),
-                content_language: values(&response_lines, "content-language").next(),
+                lines: &response_lines,
                 stored,
                 weight,
-            },
-        );
+            })
+        });
         if kept.is_ok() {
             counters.stored();
         }

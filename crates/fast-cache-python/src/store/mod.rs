@@ -31,13 +31,14 @@ use fast_cache_core::time::Timestamp;
 use fast_cache_engine::draws::Draws;
 use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::{RouteCounters, RouteCounts};
+use fast_cache_engine::refreshes::Refreshes;
 use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,34 +62,8 @@ pub(crate) struct MemoryStore {
     pub(crate) flights: Arc<Flights>,
     /// What is left to chance.
     pub(crate) draws: Draws,
-    /// The digests of the keys that are being refreshed in the background.
-    refreshing: Arc<Mutex<HashSet<u128>>>,
-}
-
-/// A refresh in the background; while it lasts, no other one of the same key begins.
-#[derive(Debug)]
-pub(crate) struct Refreshing {
-    digest: u128,
-    all: Arc<Mutex<HashSet<u128>>>,
-}
-
-impl Refreshing {
-    /// Begins, unless the key is being refreshed already or too many are.
-    pub(crate) fn begin(store: &MemoryStore, key: &[u8]) -> Option<Self> {
-        let digest = store.secret.digest(key);
-        let mut refreshing = store.refreshing.lock();
-        if refreshing.len() >= MOST_REFRESHING || !refreshing.insert(digest) {
-            return None;
-        }
-        let all = Arc::clone(&store.refreshing);
-        Some(Self { digest, all })
-    }
-}
-
-impl Drop for Refreshing {
-    fn drop(&mut self) {
-        self.all.lock().remove(&self.digest);
-    }
+    /// The keys that are being refreshed in the background.
+    pub(crate) refreshes: Refreshes,
 }
 
 impl MemoryStore {
@@ -129,7 +104,7 @@ impl MemoryStore {
             counters: Mutex::default(),
             walks: Mutex::default(),
             flights: Arc::default(),
-            refreshing: Arc::default(),
+            refreshes: Refreshes::new(MOST_REFRESHING),
         })
     }
 
@@ -223,7 +198,7 @@ impl MemoryStore {
     /// Forgets what is under way: in the child of a fork, that is the parent's.
     fn begin_anew(&self) {
         self.flights.begin_anew();
-        self.refreshing.lock().clear();
+        self.refreshes.begin_anew();
     }
 
     /// Where the store takes its time from.

@@ -7,6 +7,7 @@ use crate::outcome::CacheOutcome;
 use crate::request::Snapshot;
 use crate::route::Route;
 use fast_cache_core::exchange::{Client, Fetch, Outcome};
+use fast_cache_core::key::search::Searched;
 use fast_cache_core::key::{Identity, Key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
@@ -133,17 +134,25 @@ impl Errand {
         run: impl FnOnce(&Keeping<'_, dyn LocalStore<Kept>>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
         let asked = asking.snapshot.asked();
-        let plan = &self.route.plan;
+        let request = asked.request();
+        let (plan, secret) = (&self.route.plan, &self.shared.secret);
+        let searched = plan.policy.is_http().then(|| Searched {
+            identity: &asking.identity,
+            inputs: &plan.inputs,
+            secret,
+            request: &request,
+            host: asked.host(),
+        });
         run(&Keeping {
             store: &*self.shared.store,
-            secret: &self.shared.secret,
-            identity: &asking.identity,
+            secret,
             policy: &plan.policy,
-            inputs: &plan.inputs,
             endpoint: self.route.endpoint,
             tags: asking.tags.as_ref().ok_or(Reason::Tags)?,
-            request: &asked.request(),
-            host: asked.host(),
+            path: request.route_path(),
+            lines: request.lines,
+            asked: searched,
+            searches: true,
         })
     }
 }

@@ -12,6 +12,7 @@ use fast_cache_engine::held::merge;
 use fast_cache_engine::keeping;
 use fast_cache_engine::said::Came;
 use http::HeaderMap;
+use std::convert::Infallible;
 
 impl Errand {
     /// The answer to a request whose stored response the application has confirmed with the lines `update`.
@@ -80,7 +81,7 @@ impl Errand {
         let (kept, plan) = (&old.representation, &self.route.plan);
         let stored: Vec<Line<'_>> = kept_as_lines(kept.lines()).collect();
         let updates: Vec<Line<'_>> = lines(update).collect();
-        merge(
+        let merged = merge(
             freshening,
             (old, &stored),
             &updates,
@@ -88,9 +89,14 @@ impl Errand {
             &plan.inputs,
             |sources| {
                 let lines = merged_lines(sources, kept.lines(), update);
-                Kept::new(lines, kept.body().clone(), &self.route.counters)
+                let kept = Kept::new(lines, kept.body().clone(), &self.route.counters);
+                Ok::<_, Infallible>(kept)
             },
-        )
+        );
+        match merged {
+            Ok(merged) => merged,
+            Err(never) => match never {},
+        }
     }
 
     fn keep_anew(

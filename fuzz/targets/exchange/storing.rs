@@ -9,6 +9,7 @@ use crate::fields::lines;
 use fast_cache_core::exchange::{Client, Freshened, Freshening, Record, Recording};
 use fast_cache_core::fields::{Line, validators};
 use fast_cache_core::key::Key;
+use fast_cache_core::key::search::Searched;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::request::Method;
@@ -19,6 +20,7 @@ use fast_cache_core::stored::Stored;
 use fast_cache_engine::held::{forget, is_current, merge};
 use fast_cache_engine::keeping::{self as engine, Keeping};
 use fast_cache_store::Entry;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 impl Host {
@@ -109,13 +111,13 @@ impl Host {
                 Source::Stored(index) => before[*index].clone(),
                 Source::Update(index) => pairs(&update[*index..=*index]).remove(0),
             };
-            Kept {
+            Ok::<_, Infallible>(Kept {
                 lines: sources.iter().map(line).collect(),
                 body: old.representation.body.clone(),
                 account,
-            }
+            })
         };
-        let Freshened { stored, kept } = merge(
+        let Ok(Freshened { stored, kept }) = merge(
             freshening,
             (old, &lines(before)),
             update,
@@ -153,16 +155,24 @@ impl Host {
     ) -> Result<(), Reason> {
         let kept = stored.representation.lines.clone();
         let (kept, all) = (lines(&kept), lines(&wire.lines));
+        let request = wire.request(&all);
+        let asked = self.policy.is_http().then(|| Searched {
+            identity: &self.identity,
+            inputs: &self.inputs,
+            secret: &self.secret,
+            request: &request,
+            host: Noted::from_lines(&all).host,
+        });
         let keeping = Keeping {
             store: &self.store,
             secret: &self.secret,
-            identity: &self.identity,
             policy: &self.policy,
-            inputs: &self.inputs,
             endpoint: Label::endpoint(b"endpoint"),
             tags: &[],
-            request: &wire.request(&all),
-            host: Noted::from_lines(&all).host,
+            path: request.route_path(),
+            lines: &all,
+            asked,
+            searches: true,
         };
         keeping.keep(engine::Kept {
             key,

@@ -81,7 +81,7 @@ impl Errand {
         let (kept, plan) = (&old.representation, &self.route.plan);
         let stored: Vec<Line<'_>> = kept_as_lines(kept.lines()).collect();
         let updates: Vec<Line<'_>> = lines(update).collect();
-        let merged = merge(
+        let Ok(merged) = merge(
             freshening,
             (old, &stored),
             &updates,
@@ -93,10 +93,7 @@ impl Errand {
                 Ok::<_, Infallible>(kept)
             },
         );
-        match merged {
-            Ok(merged) => merged,
-            Err(never) => match never {},
-        }
+        merged
     }
 
     fn keep_anew(

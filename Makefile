@@ -93,6 +93,14 @@ format: venv-lint ## Format the Rust and Python sources
 public-api: cargo ## Write down the public API of the Rust crate, which `make lint` compares
 	@$(PYTHON) scripts/public_api.py --write
 
+.PHONY: check-msrv
+check-msrv: cargo ## Check that everything compiles with the oldest supported Rust
+	@$(PYTHON) scripts/check_elsewhere.py msrv
+
+.PHONY: check-systems
+check-systems: cargo ## Check that the crates compile for macOS and Windows, types only
+	@$(PYTHON) scripts/check_elsewhere.py systems
+
 .PHONY: clean
 clean: ## Remove whatever the other verbs made
 	rm -rf target dist build .venv .venvs .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

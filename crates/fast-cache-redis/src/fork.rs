@@ -6,7 +6,6 @@
 //! tier is nobody's care.
 
 use std::cell::Cell;
-use std::hint::spin_loop;
 use std::marker::PhantomData;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -72,17 +71,20 @@ impl Drop for Passage {
     }
 }
 
+#[cfg(unix)]
 extern "C" fn close() {
     CLOSED.fetch_add(1, Ordering::SeqCst);
     while INSIDE.load(Ordering::SeqCst) != 0 {
-        spin_loop();
+        std::hint::spin_loop();
     }
 }
 
+#[cfg(unix)]
 extern "C" fn open() {
     CLOSED.fetch_sub(1, Ordering::SeqCst);
 }
 
+#[cfg(unix)]
 extern "C" fn begin() {
     FORKS.fetch_add(1, Ordering::SeqCst);
     // Another thread may have been on its way in, and is not here.

@@ -4,7 +4,7 @@ use crate::error::OpenError;
 use crate::lookups::Lookups;
 use crate::{Options, SECRET};
 use fast_cache_core::key::KeyRef;
-use fast_cache_core::purge::{PathPattern, PatternId, Purge};
+use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use fast_cache_store::codec::Portable;
@@ -79,6 +79,10 @@ impl<R: Portable> LocalStore<R> for SharedStore<R> {
     }
 
     fn purge(&self, _: &Purge) -> Option<Walk> {
+        match self.0 {}
+    }
+
+    fn standing(&self, _: u64, _: &str, _: &[Label]) -> Option<bool> {
         match self.0 {}
     }
 

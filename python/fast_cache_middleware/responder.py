@@ -103,9 +103,10 @@ class Responder:
                 await self.drop_after(exchange.scope, receive, sender, exchange.route, exchange.parameters, record)
             else:
                 await self._app(exchange.scope, receive, record)
-        except Exception:
+        except Exception as error:
             instead = recorder.stand_in()
             if instead is None:
+                recorder.failed(error)
                 await _release(recorder, sender)
                 raise
             logger.exception("the application failed; a stale answer was sent instead")

@@ -34,13 +34,14 @@ WINDOW = 20.0
 ITEMS = 3
 LARGEST = 512
 WAYS = ("tag", "path", "prefix", "glob", "endpoint", "soft")
-ENDS = ("whole",) * 16 + ("raise", "raise", "error", "error", "private", "large", "break", "short")
+ENDS = ("whole",) * 16 + ("raise", "raise", "error", "handled", "private", "large", "break", "short")
+IN_BAD_TIMES = ("raise",) * 10 + ("error",) * 10 + ("whole", "whole", "handled", "private error")
 TOKEN: ContextVar[int] = ContextVar("token")
 """The request that a call of the handler is made for."""
 
 
 class HandlerError(Exception):
-    """The handler raised."""
+    """The handler raised; what it would have answered."""
 
 
 @dataclass
@@ -56,6 +57,14 @@ class Shop:
     """When the answers were made, by the number of their call."""
     calls: Counter[int] = field(default_factory=Counter)
     gates: list[asyncio.Event] = field(default_factory=list)
+    failing: bool = False
+    """It is having a bad time."""
+    ticks: int = 0
+    """Counts what begins and ends."""
+    ended: dict[int, int] = field(default_factory=dict)
+    """When calls ended whose failure may be shared, by their number."""
+    shared: int = 0
+    """How many requests took the failure of another one."""
 
     def __post_init__(self) -> None:
         chance = self.chance
@@ -105,30 +114,37 @@ class Shop:
 
     async def answer(self, item: int, user: str, query: str, language: str) -> Response:
         self.calls[TOKEN.get()] += 1
-        version, end = self.versions[item], self.chance.choice(ENDS)
+        version, end = self.versions[item], self.chance.choice(IN_BAD_TIMES if self.failing else ENDS)
         first, second = self.gate(0.3), self.gate(0.15)
         if first is not None:
             await first.wait()
-        if end == "raise":
-            raise HandlerError
-        if end == "error":
+        if end == "handled":
             raise HTTPException(503)
-        text = (
-            f"{item}|{version}|{user}|{query}|{language}|{len(self.made)}|{'x' * LARGEST * (end == 'large')}".encode()
-        )
+        number = len(self.made)
+        text = f"{item}|{version}|{user}|{query}|{language}|{number}|{'x' * LARGEST * (end == 'large')}".encode()
         self.made.append(self.clock.now())
-        headers = {"cache-control": "private"} if end == "private" else {}
+        if end == "raise":
+            self.ended[number] = self.tick()
+            raise HandlerError(text)
+        headers = {"cache-control": "private"} if end.startswith("private") else {}
         if end == "short" or self.chance.random() < 0.5:
             headers["content-length"] = str(len(text) + (end == "short"))
-        return StreamingResponse(self.pieces(text, second, end), headers=headers)
+        pieces = self.pieces(text, second, end, number)
+        return StreamingResponse(pieces, 503 if end.endswith("error") else 200, headers)
 
-    async def pieces(self, text: bytes, gate: asyncio.Event | None, end: str) -> AsyncIterator[bytes]:
+    async def pieces(self, text: bytes, gate: asyncio.Event | None, end: str, number: int) -> AsyncIterator[bytes]:
         yield text[:7]
         if gate is not None:
             await gate.wait()
         if end == "break":
-            raise HandlerError
+            raise HandlerError(text)
         yield text[7:]
+        self.ended[number] = self.tick()
+
+    def tick(self) -> int:
+        """The moment, which is another one each time."""
+        self.ticks += 1
+        return self.ticks
 
     async def write(self, item: int) -> int:
         fails = self.chance.random() < 0.2
@@ -163,7 +179,7 @@ class Read:
     afresh: bool
 
     def __post_init__(self) -> None:
-        self.began = self.shop.clock.now()
+        self.began, self.tick = self.shop.clock.now(), self.shop.tick()
         self.least, self.least_fresh = self.shop.least[self.item], self.shop.least_fresh[self.item]
         self.pause = self.shop.gate(0.1)
 
@@ -181,16 +197,32 @@ class Read:
         target = f"/items/{self.item}" + (f"?q={self.query}" if self.query else "")
         try:
             answer = await request(self.shop.app, "GET", target, headers, on_message=pause)
-        except HandlerError:
-            assert self.shop.calls[self.token] == 1, "a failure without a call"
+        except HandlerError as error:
+            if not self.shop.calls[self.token]:
+                self.check_shared(error.args[0])
             return
         self.check(answer)
+
+    def check_shared(self, body: bytes) -> None:
+        """A failure of another request's: of the same, and of one that was under way at the same time."""
+        self.shop.shared += 1
+        assert not self.afresh, "it did not wait"
+        item, version, user, query, language, number, _ = body.decode().split("|")
+        assert int(item) == self.item, "another item"
+        assert (user, query, language) == (self.user, self.query, self.language), "another client's failure"
+        assert int(version) >= self.least, "a failure that is older than a finished drop"
+        assert self.shop.ended.get(int(number), self.tick + 1) > self.tick, "a failure that was over already"
 
     def check(self, answer: Answer) -> None:
         calls, outcome = self.shop.calls[self.token], answer.cache
         assert calls <= 1, "more calls than one for a request"
         forwarded = outcome in ("MISS", "BYPASS")
-        assert calls == 1 or not forwarded, f"{outcome} without a call"
+        if forwarded and not calls:
+            assert answer.status == 503 and answer.header("age") is None, f"{outcome} without a call"
+            assert "; collapsed" in (answer.header("cache-status") or ""), f"{outcome} without a call"
+            assert answer.header("cache-control") is None, "a failure that is another client's"
+            self.check_shared(answer.body)
+            return
         assert forwarded or outcome == "STALE" or not self.afresh, f"{outcome} to no-cache"
         if answer.status != 200:
             assert answer.status == 503 and forwarded, "a failure from the cache"
@@ -237,7 +269,7 @@ class Run:
             await asyncio.wait(self.tasks, timeout=5)
             self.judge()
         assert not self.tasks, f"{len(self.tasks)} wait for ever"
-        stats = self.shop.cache.stats()
+        stats = {**self.shop.cache.stats(), "shared": self.shop.shared}
         # FastAPI remembers some thousand endpoints, and theirs hold the shop.
         vars(self.shop).clear()
         return stats
@@ -249,6 +281,9 @@ class Run:
                 self.token += 1
                 item, user = chance.randrange(ITEMS), chance.choice(["", "", "", "alice", "bob"])
                 query, language = chance.choice(["", "", "", "1"]), chance.choice(["", "", "", "de"])
+                if shop.failing and chance.random() < 0.75:
+                    # Many for the same, so that some wait for two failures.
+                    item, user, query, language = 0, "", "", ""
                 read = Read(shop, self.token, item, user, query, language, chance.random() < 0.1)
                 self.tasks.append(asyncio.create_task(read.play()))
             case 10:
@@ -259,6 +294,8 @@ class Run:
                 shop.clock.advance(chance.choice([1, 1, 10, 29, 59, 60, 80]))
             case 13 if self.tasks:
                 chance.choice(self.tasks).cancel()
+            case 14 if chance.random() < 0.25:
+                shop.failing = not shop.failing
             case 14 | 15 | 16:
                 self.let_through()
             case _:

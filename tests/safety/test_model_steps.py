@@ -23,5 +23,5 @@ def test_never_an_answer_that_is_older_than_a_finished_drop(caplog: pytest.LogCa
         except BaseException as error:
             error.add_note(f"FAST_CACHE_SEED={seed} FAST_CACHE_STEPS={STEPS_OF_A_RUN}")
             raise
-        said.update({name: stats[name] for name in ("hits", "stale", "misses", "stores", "evictions")})
+        said.update({name: stats[name] for name in ("hits", "stale", "misses", "stores", "evictions", "shared")})
     assert min(said.values()) > STEPS / 1000, said

@@ -15,6 +15,15 @@ pub struct Finding<R> {
     pub absent: Reason,
 }
 
+impl<R> Default for Finding<R> {
+    fn default() -> Self {
+        Self {
+            found: None,
+            absent: Reason::Absent,
+        }
+    }
+}
+
 /// Finds the stored response for `key`. Where responses vary by request headers, `selecting` says which it is.
 pub fn find<R>(
     store: &(impl LocalStore<R> + ?Sized),

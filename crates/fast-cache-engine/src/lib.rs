@@ -7,6 +7,7 @@ pub mod commit;
 pub mod draws;
 pub mod drops;
 pub mod explain;
+pub mod failing;
 pub mod find;
 pub mod flight;
 pub mod held;

@@ -13,6 +13,9 @@ pub enum Came {
     Confirmed(Reason, Result<(), Reason>),
     /// The application, asked for this reason, failed, with this status if it gave one.
     InsteadOfFailure(Reason, Option<u16>),
+    /// It is the failure of another request, which was waited for; this one would have asked the application for this
+    /// reason.
+    Shared(Reason),
 }
 
 impl Came {
@@ -23,6 +26,7 @@ impl Came {
             Self::Found => Outcome::Hit,
             Self::Confirmed(..) => Outcome::Revalidated,
             Self::InsteadOfFailure(..) => Outcome::Stale,
+            Self::Shared(_) => Outcome::Miss,
         }
     }
 
@@ -33,6 +37,7 @@ impl Came {
             Self::Confirmed(why, Ok(())) => Some(why),
             Self::Confirmed(_, Err(reason)) => Some(reason),
             Self::InsteadOfFailure(..) => Some(Reason::StandIn),
+            Self::Shared(_) => Some(Reason::Status),
         }
     }
 
@@ -49,8 +54,16 @@ impl Came {
                 let (why, detail) = (forward_for(why), Some(Reason::StandIn));
                 cache_status::forward(&mut value, name, why, status, false, detail);
             }
+            Self::Shared(why) => {
+                cache_status::collapsed(&mut value, name, forward_for(why), Reason::Status);
+            }
         }
         value
+    }
+
+    /// Whether the answer comes from the cache, and so has an age.
+    pub const fn has_age(self) -> bool {
+        !matches!(self, Self::Shared(_))
     }
 }
 

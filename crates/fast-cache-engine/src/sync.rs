@@ -15,6 +15,10 @@ mod shuttled {
     pub(crate) struct Mutex<T>(Inner<T>);
 
     impl<T> Mutex<T> {
+        pub(crate) fn new(value: T) -> Self {
+            Self(Inner::new(value))
+        }
+
         #[expect(clippy::unwrap_used, reason = "only tests build this")]
         pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
             self.0.lock().unwrap()

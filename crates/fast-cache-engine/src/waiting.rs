@@ -4,6 +4,7 @@ use crate::flight::{Landing, News, Permit, Ticket};
 use fast_cache_core::key::{Key, KeyRef};
 use fast_cache_core::time::Timestamp;
 use fast_cache_store::{Elsewhere, Inquired, Inquiry};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// The most keys for which one request asks those who share the store.
@@ -11,35 +12,37 @@ const MOST_ASKED: usize = 4;
 
 /// What a request does about others for the same key.
 #[derive(Debug)]
-pub enum Part {
+pub enum Part<F> {
     /// It leads, or waits for the one that does.
     Board,
     /// It leads already.
-    Lead(Permit),
+    Lead(Permit<F>),
     /// It goes on by itself.
     Alone,
     /// It takes the stale answer that stood in for the one that led.
     StandIn,
+    /// It takes the failure of the one that led, if that is good for it too.
+    Share(Arc<F>),
 }
 
 /// What a request waits for.
-pub enum Awaited {
+pub enum Awaited<F> {
     /// Another request of this process.
-    Ticket(Ticket),
+    Ticket(Ticket<F>),
     /// The word of those who share the store.
-    Inquiry(Asking),
+    Inquiry(Asking<F>),
 }
 
 /// An inquiry that is under way, and the part that its request had.
-pub struct Asking {
+pub struct Asking<F> {
     inquiry: Inquiry,
     digest: u128,
-    part: Part,
+    part: Part<F>,
 }
 
-impl Awaited {
+impl<F> Awaited<F> {
     /// Asks those who share the store for a key, and for the lease of it where the request leads.
-    pub fn inquire(elsewhere: &dyn Elsewhere, key: Key, part: Part) -> Self {
+    pub fn inquire(elsewhere: &dyn Elsewhere, key: Key, part: Part<F>) -> Self {
         let digest = key.borrow().digest;
         let lead = matches!(part, Part::Lead(_));
         Self::Inquiry(Asking {
@@ -58,11 +61,12 @@ impl Awaited {
     }
 
     /// The part that the request has now. Not to be polled again once it is known.
-    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Part> {
+    pub fn poll(&mut self, context: &mut Context<'_>) -> Poll<Part<F>> {
         match self {
             Self::Ticket(ticket) => ticket.poll(context.waker()).map(|news| match news {
                 News::Lead(permit) => Part::Lead(permit),
                 News::Landed(Landing::StoodIn) => Part::StandIn,
+                News::Landed(Landing::Failed(Some(failure))) => Part::Share(failure),
                 News::Landed(_) => Part::Alone,
             }),
             Self::Inquiry(asking) => {
@@ -73,7 +77,7 @@ impl Awaited {
     }
 
     /// The part of a request that waits no longer.
-    pub fn give_up(self, now: Timestamp) -> Part {
+    pub fn give_up(self, now: Timestamp) -> Part<F> {
         match self {
             Self::Ticket(ticket) => {
                 ticket.give_up(now);
@@ -84,8 +88,8 @@ impl Awaited {
     }
 }
 
-impl Asking {
-    fn part_after(&mut self, inquired: Inquired) -> Part {
+impl<F> Asking<F> {
+    fn part_after(&mut self, inquired: Inquired) -> Part<F> {
         match (std::mem::replace(&mut self.part, Part::Alone), inquired) {
             (Part::Lead(permit), Inquired::Absent(Some(lease))) => {
                 Part::Lead(permit.with_lease(self.digest, lease))
@@ -97,10 +101,10 @@ impl Asking {
 
 /// Whether those who share the store need not be asked for a key any more, when a request with this permit has asked them
 /// for the keys with the digests `asked`.
-pub fn was_asked(
+pub fn was_asked<F>(
     asked: &[u128],
     key: KeyRef<'_>,
-    permit: Option<&Permit>,
+    permit: Option<&Permit<F>>,
     elsewhere: &dyn Elsewhere,
 ) -> bool {
     let times = asked.iter().filter(|digest| **digest == key.digest).count();
@@ -117,6 +121,8 @@ pub fn was_asked(
 mod tests {
     use super::{Awaited, Part, was_asked};
     use crate::flight::{Boarding, Flights, Permit};
+
+    type Failure = u8;
     use fast_cache_core::key::Key;
     use fast_cache_core::time::Timestamp;
     use fast_cache_store::{Elsewhere, Inquired, Inquiry, Lease, LeaseEnd, Leased, Settling};
@@ -161,15 +167,15 @@ mod tests {
         Key::new(u128::from(number), Box::new([number]))
     }
 
-    fn lead() -> Permit {
-        let flights = Arc::<Flights>::default();
+    fn lead() -> Permit<Failure> {
+        let flights = Arc::<Flights<Failure>>::default();
         match flights.board(key(1).borrow(), 1, NOW) {
             Boarding::Lead(permit) => permit,
             other => panic!("{other:?}"),
         }
     }
 
-    fn poll(awaited: &mut Awaited) -> Poll<Part> {
+    fn poll(awaited: &mut Awaited<Failure>) -> Poll<Part<Failure>> {
         awaited.poll(&mut Context::from_waker(Waker::noop()))
     }
 
@@ -213,12 +219,13 @@ mod tests {
             answer: true,
         });
         let (asked, permit) = (key(1), lead());
-        assert!(!was_asked(&[], asked.borrow(), None, &once));
-        assert!(was_asked(&[1], asked.borrow(), None, &once));
+        let nobody = None::<&Permit<Failure>>;
+        assert!(!was_asked(&[], asked.borrow(), nobody, &once));
+        assert!(was_asked(&[1], asked.borrow(), nobody, &once));
         assert!(was_asked(&[1], asked.borrow(), Some(&permit), &once));
         assert!(!was_asked(&[1], asked.borrow(), Some(&permit), &always));
         assert!(was_asked(&[1, 1], asked.borrow(), Some(&permit), &always));
-        assert!(was_asked(&[1], asked.borrow(), None, &always));
-        assert!(was_asked(&[2, 3, 4, 5], asked.borrow(), None, &once));
+        assert!(was_asked(&[1], asked.borrow(), nobody, &always));
+        assert!(was_asked(&[2, 3, 4, 5], asked.borrow(), nobody, &once));
     }
 }

@@ -110,6 +110,17 @@ impl StatusLines {
         line(py, b"cache-status", &value)
     }
 
+    /// `cache-status: name; fwd=…; collapsed; detail=status`, for the failure of another request.
+    pub(crate) fn collapsed<'py>(
+        &self,
+        py: Python<'py>,
+        why: Forward,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let mut value = Vec::with_capacity(64);
+        cache_status::collapsed(&mut value, &self.name, why, Reason::Status);
+        line(py, b"cache-status", &value)
+    }
+
     /// `cache-status: name; detail=only-if-cached`
     pub(crate) fn unsatisfied<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let mut value = Vec::with_capacity(64);

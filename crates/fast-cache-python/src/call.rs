@@ -4,6 +4,7 @@
 use crate::answer::StatusLines;
 use crate::application::Application;
 use crate::attached::Attached;
+use crate::failing::Part;
 use crate::follower::Follower;
 use crate::glance::Layout;
 use crate::names;
@@ -13,7 +14,6 @@ use crate::scope::Target;
 use crate::store::MemoryStore;
 use crate::visit::{Step, Visit};
 use fast_cache_core::fields::cache_status::cache_name;
-use fast_cache_engine::waiting::Part;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};

@@ -1,12 +1,13 @@
 //! A request that waits for another one's answer, or for those who share the store.
 //!
-//! When the wait is over it is visited anew: by then the answer is in the store, or it goes on by itself.
+//! When the wait is over it is visited anew: by then the answer is in the store, or it takes the other one's failure, or it
+//! goes on by itself.
 
 use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
 use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::failing::{Awaited, Part};
 use crate::resolve::Installed;
 use crate::wait::{LIMIT, Step, Wait};
-use fast_cache_engine::waiting::{Awaited, Part};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};

@@ -51,15 +51,16 @@ impl Following {
                 self.sender.get().over();
                 return Err(error);
             }
-            Err(error) => match self.sender.get().stand_in(py) {
-                Some(mut messages) => {
+            Err(error) => {
+                if let Some(mut messages) = self.sender.get().stand_in(py) {
                     self.sender.get().over();
                     report(py, &error);
                     let driven = messages.drive(py, None);
                     return self.released(Box::new(messages), None, driven);
                 }
-                None => Some(error),
-            },
+                self.sender.get().failed(py, &error);
+                Some(error)
+            }
         };
         let held = self.sender.get().end(py, error.is_none());
         self.sender.get().over();

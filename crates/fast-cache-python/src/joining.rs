@@ -1,14 +1,14 @@
 //! Requests that join others for the same key: they lead, wait for whoever does, or ask those who share the store.
 
 use crate::application::Cached;
+use crate::failing::{Awaited, Boarding, Part, Permit};
 use crate::lines::HeaderLines;
 use crate::visit::{Step, Visit};
 use fast_cache_core::exchange::Forward;
 use fast_cache_core::key::{Key, KeyRef};
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::find::variant;
-use fast_cache_engine::flight::{Boarding, Permit};
-use fast_cache_engine::waiting::{Awaited, Part, was_asked};
+use fast_cache_engine::waiting::was_asked;
 use fast_cache_store::{Elsewhere, LocalStore};
 use pyo3::prelude::*;
 
@@ -83,7 +83,7 @@ impl<'py> Visit<'_, '_, 'py> {
                 let store = self.installed.store.get();
                 store.flights.board(key, store.store.birth(), store.now())
             }
-            Part::Board | Part::Alone | Part::StandIn => Boarding::Alone,
+            Part::Board | Part::Alone | Part::StandIn | Part::Share(_) => Boarding::Alone,
         }
     }
 }

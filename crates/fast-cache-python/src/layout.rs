@@ -28,7 +28,9 @@ pub(crate) fn laid_out<'py>(
     let layout = compose(serve.form, stored, &kept.lines(), request, seed);
     let list = header_list(py, &layout, kept.pairs())?;
     list.append(status_lines.outcome(py, came.outcome(serve))?)?;
-    list.append(line(py, b"age", age(serve).to_string().as_bytes())?)?;
+    if came.has_age() {
+        list.append(line(py, b"age", age(serve).to_string().as_bytes())?)?;
+    }
     list.append(match came {
         Came::Found => status_lines.hit(py, serve.ttl)?,
         Came::Confirmed(why, kept) => {
@@ -39,6 +41,7 @@ pub(crate) fn laid_out<'py>(
             let why = forward_for(why);
             status_lines.asked(py, why, status, false, Some(Reason::StandIn))?
         }
+        Came::Shared(why) => status_lines.collapsed(py, forward_for(why))?,
     })?;
     let start = start_of(py, layout.status)?;
     start.set_item(names::headers(py), list)?;

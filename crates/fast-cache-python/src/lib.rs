@@ -7,6 +7,7 @@
 //! | `meanings` | what header names mean to a route |
 //! | `resolve` | which route takes a request |
 //! | `visit` | one request for a route with a configuration |
+//! | `failing` | failures that those who wait share |
 //! | `joining` | what it does about others for the same key |
 //! | `scope`, `lines` | scopes and header lists, read in place |
 //! | `template` | path templates as the framework compiles them |
@@ -45,6 +46,7 @@ mod coroutine;
 mod drops;
 mod exchange;
 mod explain;
+mod failing;
 mod follower;
 mod following;
 mod glance;

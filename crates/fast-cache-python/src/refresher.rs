@@ -2,14 +2,13 @@
 
 use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
 use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::failing::{Awaited, Boarding, Part};
 use crate::following::Following;
 use crate::recorder::RecordingSend;
 use crate::representation::Representation;
 use crate::store::MemoryStore;
 use crate::wait::{LIMIT, Step, Wait};
 use fast_cache_core::key::KeyRef;
-use fast_cache_engine::flight::Boarding;
-use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::{Entry, LocalStore};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};

@@ -2,9 +2,9 @@
 
 use crate::awaitable::raised;
 use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::failing::Awaited;
 use crate::store::MemoryStore;
 use crate::wait::{LIMIT, Step, Wait};
-use fast_cache_engine::waiting::Awaited;
 use fast_cache_store::{Elsewhere, LocalStore};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};

@@ -1,6 +1,7 @@
 //! Requests that found something which is not the plain answer: it is stale, or another form of it is asked for.
 
 use crate::application::Cached;
+use crate::failing::Permit;
 use crate::following::Following;
 use crate::layout::{gateway_timeout, laid_out};
 use crate::lines::HeaderLines;
@@ -19,7 +20,6 @@ use fast_cache_core::reason::Reason;
 use fast_cache_core::request::Method;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::find::find_by_search;
-use fast_cache_engine::flight::Permit;
 use fast_cache_engine::said::Came;
 use fast_cache_store::{Entry, Found, LocalStore};
 use pyo3::prelude::*;
@@ -118,6 +118,8 @@ impl<'py> Visit<'_, '_, 'py> {
         let Some((mut errand, watched)) = self.asking(cached, headers, forward, entry)? else {
             return self.bypass(Reason::MalformedRequest);
         };
+        // What is raised because the client has left is no one else's.
+        let watched = watched || permit.as_ref().is_some_and(Permit::shares_failures);
         errand.permit = permit;
         let scope = errand.scope.bind(self.py).clone();
         let outcome = errand.outcome;

@@ -5,6 +5,7 @@ use crate::application::{Application, Cached, Route};
 use crate::client::note;
 use crate::drops::DroppingSend;
 use crate::exchange::{Asked, Exchange};
+use crate::failing::{Awaited, Part};
 use crate::following::Following;
 use crate::joining::Joined;
 use crate::lines::{HeaderLines, MatteringLines};
@@ -22,7 +23,6 @@ use fast_cache_core::reason::Reason;
 use fast_cache_core::request::{Request, route_path};
 use fast_cache_engine::find::find_selecting;
 use fast_cache_engine::flight::Landing;
-use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::{Found, LocalStore};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
@@ -121,7 +121,7 @@ impl<'py> Visit<'_, '_, 'py> {
                     self.note_route()?;
                     if let Part::Lead(permit) = part {
                         // Somebody who shares the store had the answer.
-                        permit.land(Landing::Stored, store.now());
+                        permit.land(&Landing::Stored, store.now());
                     }
                     let early = lookup.refresh_early(stored, now, || store.draws.draw());
                     if !serve.is_plain() || early.is_some() {
@@ -145,9 +145,13 @@ impl<'py> Visit<'_, '_, 'py> {
                 Decision::Forward(_) if self.taken.head_from_get => Ok(Step::Pass),
                 Decision::Unsatisfied => self.unsatisfied(),
                 Decision::Forward(forward) => {
-                    if matches!(part, Part::StandIn)
+                    if matches!(part, Part::StandIn | Part::Share(_))
                         && let Some(answer) = self.stand_in(stored, forward, &lines)?
                     {
+                        return Ok(Step::Answer(answer));
+                    }
+                    let asked = (lookup, forward);
+                    if let Some(answer) = self.share(&part, cached, &headers, key, asked)? {
                         return Ok(Step::Answer(answer));
                     }
                     let (key, entry) = (key.to_owned(), found.map(|found| found.entry));

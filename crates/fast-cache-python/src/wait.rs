@@ -3,8 +3,8 @@
 
 use crate::awaitable::{iterator_of, resume};
 use crate::bridge::Bridge;
+use crate::failing::{Awaited, Part};
 use crate::store::MemoryStore;
-use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::Settling;
 use parking_lot::Mutex;
 use pyo3::prelude::*;

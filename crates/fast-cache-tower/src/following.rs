@@ -3,10 +3,10 @@
 
 use crate::cache::Shared;
 use crate::exchange::Replied;
+use crate::kept::{Awaited, Part};
 use crate::runtime::Timer;
 use crate::service::{Ask, CacheService, Called};
 use crate::task::Task;
-use fast_cache_engine::waiting::{Awaited, Part};
 use http::Request;
 use http_body::Body;
 use smallvec::SmallVec;

@@ -3,9 +3,9 @@
 use crate::body::CacheBody;
 use crate::exchange::Replied;
 use crate::following::{Followed, Following};
+use crate::kept::Awaited;
 use crate::service::CacheService;
 use crate::task::{Held, Next, Task};
-use fast_cache_engine::waiting::Awaited;
 use fast_cache_store::Settling;
 use http::{Request, Response};
 use http_body::Body;

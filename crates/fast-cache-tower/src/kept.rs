@@ -12,6 +12,14 @@ use std::sync::Arc;
 /// What a header line takes beyond its name and value.
 const LINE_WEIGHT: usize = 168;
 
+/// A failure of the service's, for those who wait for its answer.
+pub(crate) type Failure = fast_cache_engine::failing::Failure<Kept>;
+pub(crate) type Flights = fast_cache_engine::flight::Flights<Failure>;
+pub(crate) type Boarding = fast_cache_engine::flight::Boarding<Failure>;
+pub(crate) type Permit = fast_cache_engine::flight::Permit<Failure>;
+pub(crate) type Part = fast_cache_engine::waiting::Part<Failure>;
+pub(crate) type Awaited = fast_cache_engine::waiting::Awaited<Failure>;
+
 /// A header line as it is kept.
 pub(crate) type KeptLine = (HeaderName, HeaderValue);
 

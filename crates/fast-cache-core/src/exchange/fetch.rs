@@ -2,6 +2,7 @@
 
 use super::forward::Forward;
 use super::freshen::Freshening;
+use crate::fields::cache_control::ResponseDirectives;
 use crate::fields::{Line, date, values};
 use crate::key::inputs::Inputs;
 use crate::policy::Policy;
@@ -9,7 +10,7 @@ use crate::reason::Reason;
 use crate::rules::freshness::{Arrival, Freshness, freshness, remaining};
 use crate::rules::governing::{Governing, governing};
 use crate::rules::status::is_failure;
-use crate::rules::storing::{announced_length, is_of_use, may_store};
+use crate::rules::storing::{announced_length, is_of_use, may_share, may_store};
 use crate::rules::varying::varying_names;
 use crate::stored::{Stored, StoredTag, Traits};
 use crate::time::Timestamp;
@@ -71,9 +72,45 @@ pub enum Judged {
     StandIn,
     /// It is passed on and not kept.
     Pass(Reason),
-    /// The same for a failure: another request for the same key may fare better, at once.
-    Fail(Reason),
+    /// The same for a failure of the application's.
+    Fail(Failed),
 }
+
+/// A failure of the application's, which is passed on and not kept. Another request for the same key may fare better, at
+/// once; or those who wait take it as their own, for which it is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Failed {
+    reason: Reason,
+    fetch: Fetch,
+    now: Timestamp,
+}
+
+impl Failed {
+    /// Why it is not kept.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// Records the failure for those who wait for it; `head` is the one that was judged.
+    ///
+    /// # Errors
+    ///
+    /// The reason for which it is nobody else's: it would not be kept, whatever its status.
+    pub fn share(
+        self,
+        head: &Head<'_>,
+        policy: &Policy,
+        inputs: &Inputs,
+    ) -> Result<Record, Reason> {
+        if self.reason != Reason::Status {
+            return Err(self.reason);
+        }
+        self.fetch.record(head, policy, inputs, self.now, may_share)
+    }
+}
+
+/// A rule by which a response is recorded: [`may_store`] or [`may_share`].
+type Rule = fn(u16, &[Line<'_>], &ResponseDirectives, &Policy, bool) -> Result<Traits, Reason>;
 
 impl Fetch {
     pub(super) fn new(birth: u64, draw: u64, forward: Forward) -> Self {
@@ -82,6 +119,11 @@ impl Fetch {
             draw,
             forward,
         }
+    }
+
+    /// The store's logical time from before the handler runs.
+    pub fn birth(&self) -> u64 {
+        self.birth
     }
 
     /// Why the request was not answered from the cache.
@@ -117,16 +159,15 @@ impl Fetch {
                 return Judged::Update(Freshening::new(self.birth, self.draw, self.forward, now));
             }
         }
-        self.record(head, policy, inputs, now).map_or_else(
-            |reason| {
-                if is_failure(head.status) {
-                    Judged::Fail(reason)
-                } else {
-                    Judged::Pass(reason)
-                }
-            },
-            Judged::Record,
-        )
+        match self.record(head, policy, inputs, now, may_store) {
+            Ok(record) => Judged::Record(record),
+            Err(reason) if is_failure(head.status) => Judged::Fail(Failed {
+                reason,
+                fetch: self,
+                now,
+            }),
+            Err(reason) => Judged::Pass(reason),
+        }
     }
 
     /// Whether what was found may answer instead of the application, which has failed
@@ -147,6 +188,7 @@ impl Fetch {
         policy: &Policy,
         inputs: &Inputs,
         now: Timestamp,
+        may: Rule,
     ) -> Result<Record, Reason> {
         let Forward {
             only_shared,
@@ -165,7 +207,7 @@ impl Fetch {
             directives,
             targeted,
         } = governing(head.status, head.lines, policy);
-        let traits = may_store(head.status, head.lines, &directives, policy, only_shared)?;
+        let traits = may(head.status, head.lines, &directives, policy, only_shared)?;
         let varying = varying_names(head.lines, inputs)?;
         let arrival = Arrival {
             status: head.status,

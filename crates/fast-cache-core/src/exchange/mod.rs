@@ -4,7 +4,8 @@
 //! begin(request, policy)          -> Ok(Lookup) | Err(reason)
 //! Lookup::decide(found, now)      -> Serve | Forward | Unsatisfied
 //! Forward::fetch(birth)           -> Fetch
-//! Fetch::on_response(head, now)   -> Record { recording, … } | Freshen | Update | StandIn | Pass(reason)
+//! Fetch::on_response(head, now)   -> Record { recording, … } | Freshen | Update | StandIn | Pass(reason) | Fail(failed)
+//! Failed::share(head)             -> Ok(Record { recording, … }) | Err(reason)
 //! Recording::push(length)         -> Ok | Err(reason)
 //! Recording::finish(body)         -> Ok(Stored) | Err(reason)
 //! Freshening::finish(stored)      -> Freshened { stored, … }
@@ -20,7 +21,7 @@ mod freshen;
 mod lookup;
 
 pub use compose::{BodyOf, Layout, LineOf, Piece, compose};
-pub use fetch::{Fetch, Head, Judged, Record, Recording};
+pub use fetch::{Failed, Fetch, Head, Judged, Record, Recording};
 pub use forward::Forward;
 pub use freshen::{Freshened, Freshening};
 pub use lookup::{Client, Decision, Form, Lookup, Serve, begin, matters};

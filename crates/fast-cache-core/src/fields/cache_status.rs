@@ -222,6 +222,26 @@ pub fn forward(
     }
 }
 
+/// Appends the member for a request that waited for another one on its way to the application, and takes its answer: why
+/// it would have been forwarded, and the reason in detail ([RFC 9211
+/// §2.6](https://www.rfc-editor.org/rfc/rfc9211#section-2.6)).
+///
+/// ```
+/// use fast_cache_core::fields::cache_status::{Forward, cache_name, collapsed};
+/// use fast_cache_core::reason::Reason;
+///
+/// let mut value = Vec::new();
+/// collapsed(&mut value, &cache_name("fast-cache").unwrap(), Forward::UriMiss, Reason::Status);
+/// assert_eq!(value, b"fast-cache; fwd=uri-miss; collapsed; detail=status");
+/// ```
+pub fn collapsed(out: &mut Vec<u8>, name: &CacheName, why: Forward, detail: Reason) {
+    out.extend_from_slice(name.as_str().as_bytes());
+    out.extend_from_slice(b"; fwd=");
+    out.extend_from_slice(why.token().as_bytes());
+    out.extend_from_slice(b"; collapsed; detail=");
+    out.extend_from_slice(detail.token().as_bytes());
+}
+
 /// The largest integer of a structured field.
 const MAX_INTEGER: i64 = 999_999_999_999_999;
 

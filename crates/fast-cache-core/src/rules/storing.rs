@@ -29,6 +29,23 @@ pub fn may_store(
     if !policy.statuses.contains(status) || status == 206 || status == 304 || status < 200 {
         return Err(Reason::Status);
     }
+    may_share(status, lines, directives, policy, only_shared)
+}
+
+/// Whether a response may answer others than its own client, judged by its header lines: whatever is asked of one that is
+/// kept, but for the statuses that are. A failure of which this holds is no answer to those who come later, but it is to
+/// those who wait for it ([RFC 9111 §4](https://www.rfc-editor.org/rfc/rfc9111#section-4)).
+///
+/// # Errors
+///
+/// The reason for which it is nobody else's.
+pub fn may_share(
+    status: u16,
+    lines: &[Line<'_>],
+    directives: &ResponseDirectives,
+    policy: &Policy,
+    only_shared: bool,
+) -> Result<Traits, Reason> {
     if directives.must_understand && !is_understood(status) {
         return Err(Reason::MustUnderstand);
     }
@@ -142,7 +159,7 @@ pub fn announced_length(lines: &[Line<'_>]) -> Result<Option<u64>, Reason> {
 
 #[cfg(test)]
 mod tests {
-    use super::{announced_length, may_store};
+    use super::{announced_length, may_share, may_store};
     use crate::fields::Line;
     use crate::fields::cache_control::ResponseDirectives;
     use crate::policy::Policy;
@@ -180,6 +197,26 @@ mod tests {
         ] {
             assert_eq!(check(status, &[header], false), Err(reason), "{header:?}");
         }
+    }
+
+    #[test]
+    fn a_failure_may_be_shared_where_all_but_its_status_may_be_kept() {
+        let share = |header: (&str, &str), only_shared| {
+            let lines = lines(&[header]);
+            let directives = ResponseDirectives::parse(&lines);
+            may_share(503, &lines, &directives, &Policy::default(), only_shared).map(drop)
+        };
+        assert_eq!(share(("retry-after", "1"), false), Ok(()));
+        assert_eq!(share(("cache-control", "public"), true), Ok(()));
+        for (header, reason) in [
+            (("cache-control", "no-store"), Reason::NoStore),
+            (("cache-control", "private"), Reason::Private),
+            (("cache-control", "no-cache"), Reason::NoCache),
+            (("set-cookie", "a=b"), Reason::SetCookie),
+        ] {
+            assert_eq!(share(header, false), Err(reason), "{header:?}");
+        }
+        assert_eq!(share(("a", "b"), true), Err(Reason::Authorization));
     }
 
     #[test]

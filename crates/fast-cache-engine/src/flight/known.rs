@@ -1,9 +1,10 @@
-//! Keys that are known to be unshared.
+//! Keys of which something is known for a while.
 
 use fast_cache_core::time::Timestamp;
 use std::collections::HashMap;
 
-/// The most keys that are remembered. What is forgotten costs its next requests one wait for a leader.
+/// The most keys that are remembered. What is forgotten costs its next requests one wait for a leader, or
+/// one more call.
 const MAX_KNOWN: usize = 4096;
 
 /// A bounded memory of digests, each until a moment.
@@ -28,6 +29,14 @@ impl Known {
                 false
             }
             None => false,
+        }
+    }
+
+    /// Forgets a digest.
+    pub(super) fn forget(&mut self, digest: u128) {
+        // Nearly always there is none.
+        if !self.0.is_empty() {
+            self.0.remove(&digest);
         }
     }
 

@@ -8,10 +8,15 @@
 //! | [`Landing::Stored`] | the answer was stored | look it up |
 //! | [`Landing::Unshared`] | the answer is for its own client only, or not for keeping | all go on by themselves, at once |
 //! | [`Landing::StoodIn`] | the application failed and a stale answer stood in | take the same stale answer |
-//! | [`Landing::Failed`] | the leader raised, was cancelled, or never answered | one of them leads once more, the others wait on; if that fails too, all go on by themselves |
+//! | [`Landing::Failed`] | the application raised, or answered with a failure | one of them leads once more, the others wait on; if that fails too, all take that failure, or go on by themselves where it is no one else's |
+//! | [`Landing::Left`] | the leader was cancelled, or never answered | one of them leads once more; if that one leaves or fails too, the same, or all go on by themselves |
+//!
+//! A key whose failure was shared is known to be failing for a while: the first failure of its next leader is shared at
+//! once. So where the application keeps failing, it is asked once at a time, and nobody waits for more than one call. A
+//! success ends that.
 //!
 //! Nobody queues behind a key that is known to be unshared: it is remembered for a while, and requests for it neither
-//! lead nor wait. How long a request waits at most is its host's to say: it gives its ticket up and goes on by itself, and
+//! lead nor wait. So is one whose failures are no one else's, after two of them in a row. How long a request waits at most is its host's to say: it gives its ticket up and goes on by itself, and
 //! nobody else waits for that leader.
 //!
 //! Where the store is shared with other processes, a leader may hold a [`Lease`] as well, and leads for those who wait
@@ -37,47 +42,71 @@ use ticket::Flight;
 /// For how long a key stays known to be unshared.
 pub const UNSHARED_FOR: Duration = Duration::from_secs(5);
 
+/// For how long a key stays known to be failing, from its last failure on.
+pub const FAILING_FOR: Duration = Duration::from_secs(5);
+
 /// The requests that are under way, by the digest of their key: two keys with one digest would wait for each other, and
-/// then look up their own.
+/// then look up their own. `F` is a failure that may be shared.
+#[derive(Debug)]
+pub struct Flights<F> {
+    under_way: Mutex<HashMap<u128, Arc<Flight<F>>>>,
+    remembered: Mutex<Remembered>,
+}
+
+/// What is known of keys.
 #[derive(Debug, Default)]
-pub struct Flights {
-    under_way: Mutex<HashMap<u128, Arc<Flight>>>,
-    unshared: Mutex<Known>,
+struct Remembered {
+    unshared: Known,
+    failing: Known,
+}
+
+impl<F> Default for Flights<F> {
+    fn default() -> Self {
+        Self {
+            under_way: Mutex::default(),
+            remembered: Mutex::default(),
+        }
+    }
 }
 
 /// What a request does about the others for its key.
 #[derive(Debug)]
-pub enum Boarding {
+pub enum Boarding<F> {
     /// It asks the application for all of them.
-    Lead(Permit),
+    Lead(Permit<F>),
     /// It waits for the one that does.
-    Follow(Ticket),
+    Follow(Ticket<F>),
     /// It goes on by itself: answers under this key are known to be unshared.
     Alone,
 }
 
 /// How the request of a leader came out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Landing {
+#[derive(Debug, PartialEq, Eq)]
+pub enum Landing<F> {
     /// Its answer was stored.
     Stored,
     /// It failed, and a stale answer stood in, as one will for others.
     StoodIn,
     /// Its answer is no one else's; with `true`, neither will be the next ones.
     Unshared(bool),
-    /// There is no answer.
-    Failed,
+    /// The application failed; with what others may take of that, if they may.
+    Failed(Option<Arc<F>>),
+    /// There is no answer, which says nothing of the application.
+    Left,
 }
 
-impl Flights {
+impl<F> Flights<F> {
     /// Joins the requests for `key`. `birth` is the store's logical time now.
     ///
     /// Who comes after a drop does not wait for one that began before it, whose answer that drop may cover: it leads
     /// those who come after it.
-    pub fn board(self: &Arc<Self>, key: KeyRef<'_>, birth: u64, now: Timestamp) -> Boarding {
-        if self.unshared.lock().holds(key.digest, now) {
+    pub fn board(self: &Arc<Self>, key: KeyRef<'_>, birth: u64, now: Timestamp) -> Boarding<F> {
+        let mut remembered = self.remembered.lock();
+        if remembered.unshared.holds(key.digest, now) {
             return Boarding::Alone;
         }
+        let is_failing = remembered.failing.holds(key.digest, now);
+        drop(remembered);
         let mut under_way = self.under_way.lock();
         if let Some(flight) = under_way.get(&key.digest)
             && flight.birth() >= birth
@@ -85,15 +114,20 @@ impl Flights {
             let flight = Arc::clone(flight);
             return Boarding::Follow(Ticket::of(Arc::clone(self), flight, key.digest));
         }
-        let flight = Arc::new(Flight::new(birth));
+        let flight = Arc::new(Flight::new(birth, is_failing));
         under_way.insert(key.digest, Arc::clone(&flight));
         Boarding::Lead(Permit::new(Arc::clone(self), key.digest, flight))
     }
 
     /// Somebody has waited for a flight in vain, and so would others.
-    fn abandon(&self, digest: u128, flight: &Arc<Flight>, now: Timestamp) {
+    fn abandon(&self, digest: u128, flight: &Arc<Flight<F>>, now: Timestamp) {
         Self::remove(&mut self.under_way.lock(), digest, flight);
-        self.unshared.lock().note(digest, now.plus(UNSHARED_FOR));
+        self.note_unshared(digest, now);
+    }
+
+    fn note_unshared(&self, digest: u128, now: Timestamp) {
+        let until = now.plus(UNSHARED_FOR);
+        self.remembered.lock().unshared.note(digest, until);
     }
 
     /// How many keys are being asked for.
@@ -101,9 +135,11 @@ impl Flights {
         self.under_way.lock().len()
     }
 
-    /// Forgets which keys are known to be unshared; those who wait go on waiting.
+    /// Forgets which keys are known to be unshared or failing; those who wait go on waiting.
     pub fn forget(&self) {
-        self.unshared.lock().clear();
+        let mut remembered = self.remembered.lock();
+        remembered.unshared.clear();
+        remembered.failing.clear();
     }
 
     /// Forgets all requests that are under way: in the child of a fork, they are the parent's.
@@ -115,7 +151,11 @@ impl Flights {
     }
 
     /// Takes a flight off the list, so that nobody joins it any more; a newer one of the same key stays.
-    fn remove(under_way: &mut HashMap<u128, Arc<Flight>>, digest: u128, flight: &Arc<Flight>) {
+    fn remove(
+        under_way: &mut HashMap<u128, Arc<Flight<F>>>,
+        digest: u128,
+        flight: &Arc<Flight<F>>,
+    ) {
         if under_way
             .get(&digest)
             .is_some_and(|known| Arc::ptr_eq(known, flight))
@@ -125,19 +165,31 @@ impl Flights {
     }
 }
 
-/// The right to ask the application for all who wait for a key. Dropping it lands it as failed.
+impl<F> Clone for Landing<F> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Stored => Self::Stored,
+            Self::StoodIn => Self::StoodIn,
+            Self::Unshared(is_known) => Self::Unshared(*is_known),
+            Self::Failed(failure) => Self::Failed(failure.clone()),
+            Self::Left => Self::Left,
+        }
+    }
+}
+
+/// The right to ask the application for all who wait for a key. Dropping it lands it as left.
 #[derive(Debug)]
-pub struct Permit {
-    flights: Arc<Flights>,
+pub struct Permit<F> {
+    flights: Arc<Flights<F>>,
     digest: u128,
     /// Taken when it lands.
-    flight: Option<Arc<Flight>>,
+    flight: Option<Arc<Flight<F>>>,
     /// With the digest of its key, which may be that of a variant.
     lease: Option<(u128, Lease)>,
 }
 
-impl Permit {
-    fn new(flights: Arc<Flights>, digest: u128, flight: Arc<Flight>) -> Self {
+impl<F> Permit<F> {
+    fn new(flights: Arc<Flights<F>>, digest: u128, flight: Arc<Flight<F>>) -> Self {
         Self {
             flights,
             digest,
@@ -158,33 +210,67 @@ impl Permit {
         matches!(&self.lease, Some((leased, _)) if *leased == digest)
     }
 
-    /// Tells those who wait how it came out.
-    pub fn land(mut self, landing: Landing, now: Timestamp) {
-        if landing == Landing::Unshared(true) {
-            let until = now.plus(UNSHARED_FOR);
-            self.flights.unshared.lock().note(self.digest, until);
-        }
-        self.settle(landing);
+    /// Whether those who wait would share a failure. Where they would not, one of them leads once more, so that nothing of
+    /// the failure need be kept.
+    pub fn shares_failures(&self) -> bool {
+        let flight = self.flight.as_ref();
+        flight.is_some_and(|flight| flight.shares_failures())
     }
 
-    fn settle(&mut self, landing: Landing) {
+    /// Tells those who wait how it came out.
+    pub fn land(mut self, landing: &Landing<F>, now: Timestamp) {
+        self.settle(landing, Some(now));
+    }
+
+    fn settle(&mut self, landing: &Landing<F>, now: Option<Timestamp>) {
         let Some(flight) = self.flight.take() else {
             return;
         };
         let lease = self.lease.take();
-        if landing == Landing::Failed {
-            self.hand_on(flight, lease);
-        } else {
-            if let Some((_, lease)) = lease {
-                lease.end(lease_end(landing));
+        match landing {
+            Landing::Failed(Some(_)) if flight.shares_failures() => {}
+            Landing::Left => return self.hand_on(flight, lease, None),
+            Landing::Failed(_) => return self.hand_on(flight, lease, now),
+            Landing::Stored | Landing::StoodIn | Landing::Unshared(_) => {}
+        }
+        if let Some(now) = now {
+            self.remember(landing, now);
+        }
+        if let Some((_, lease)) = lease {
+            lease.end(lease_end(landing));
+        }
+        Flights::remove(&mut self.flights.under_way.lock(), self.digest, &flight);
+        flight.land(landing);
+    }
+
+    fn remember(&self, landing: &Landing<F>, now: Timestamp) {
+        let mut remembered = self.flights.remembered.lock();
+        match landing {
+            Landing::Stored => remembered.failing.forget(self.digest),
+            Landing::Unshared(is_known) => {
+                remembered.failing.forget(self.digest);
+                if *is_known {
+                    let until = now.plus(UNSHARED_FOR);
+                    remembered.unshared.note(self.digest, until);
+                }
             }
-            Flights::remove(&mut self.flights.under_way.lock(), self.digest, &flight);
-            flight.land(landing);
+            Landing::Failed(_) => {
+                let until = now.plus(FAILING_FOR);
+                remembered.failing.note(self.digest, until);
+            }
+            Landing::StoodIn | Landing::Left => {}
         }
     }
 
-    /// One of those who wait leads once more, if this has not been tried before.
-    fn hand_on(&self, flight: Arc<Flight>, lease: Option<(u128, Lease)>) {
+    /// One of those who wait leads once more, if this has not been tried before. `failed` is when the application failed,
+    /// if it did.
+    fn hand_on(
+        &self,
+        flight: Arc<Flight<F>>,
+        lease: Option<(u128, Lease)>,
+        failed: Option<Timestamp>,
+    ) {
+        let was_handed_on = flight.was_handed_on();
         let mut under_way = self.flights.under_way.lock();
         // Under the lock, so that nobody can join a flight that has just been given up.
         let successor = flight.successor();
@@ -192,30 +278,34 @@ impl Permit {
             Flights::remove(&mut under_way, self.digest, &flight);
         }
         drop(under_way);
-        match successor {
-            Some(successor) => {
-                let mut permit = Self::new(Arc::clone(&self.flights), self.digest, flight);
-                permit.lease = lease;
-                successor.promote(permit);
-            }
-            None => flight.land(Landing::Failed),
+        if let Some(successor) = successor {
+            let mut permit = Self::new(Arc::clone(&self.flights), self.digest, flight);
+            permit.lease = lease;
+            return successor.promote(permit);
         }
+        if let Some(now) = failed.filter(|_| was_handed_on) {
+            // Waiting for the next one would be in vain as well.
+            self.flights.note_unshared(self.digest, now);
+        }
+        flight.land(&Landing::Left);
     }
 }
 
-impl Drop for Permit {
+impl<F> Drop for Permit<F> {
     fn drop(&mut self) {
-        self.settle(Landing::Failed);
+        self.settle(&Landing::Left, None);
     }
 }
 
 /// What those who wait in other processes are told.
-fn lease_end(landing: Landing) -> LeaseEnd {
+fn lease_end<F>(landing: &Landing<F>) -> LeaseEnd {
     match landing {
         Landing::Stored => LeaseEnd::Stored,
         Landing::Unshared(true) => LeaseEnd::Unshared,
-        // A stale answer that stood in did so here alone.
-        Landing::Unshared(false) | Landing::StoodIn | Landing::Failed => LeaseEnd::Failed,
+        // A stale answer that stood in did so here alone, and a failure is shared here alone.
+        Landing::Unshared(false) | Landing::StoodIn | Landing::Failed(_) | Landing::Left => {
+            LeaseEnd::Failed
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! Flights under every order in which threads can take their turns, or many of them. Nobody may wait for ever: shuttle
 //! reports a thread that does.
 
-use super::{Boarding, Flights, Landing, News, Permit, Ticket};
 use fast_cache_core::key::Key;
 use fast_cache_core::time::Timestamp;
 use shuttle::future::block_on;
@@ -10,6 +9,14 @@ use shuttle::{check_random, thread};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
+
+/// A failure is a number here.
+type Flights = super::Flights<u8>;
+type Boarding = super::Boarding<u8>;
+type Landing = super::Landing<u8>;
+type News = super::News<u8>;
+type Permit = super::Permit<u8>;
+type Ticket = super::Ticket<u8>;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const TURNS: usize = 2_000;
@@ -46,13 +53,38 @@ fn request(flights: &Arc<Flights>, landing: Landing, led: &AtomicUsize) {
     };
     if let Some(permit) = permit {
         led.fetch_add(1, Ordering::SeqCst);
-        permit.land(landing, NOW);
+        permit.land(&landing, NOW);
+    }
+}
+
+/// One request of an application that always fails: how often somebody asked it, those who go on by themselves included.
+fn request_in_vain(flights: &Arc<Flights>, asked: &AtomicUsize) {
+    let permit = match board(flights, 1) {
+        Boarding::Lead(permit) => Some(permit),
+        Boarding::Alone => None,
+        Boarding::Follow(ticket) => match wait(&ticket) {
+            News::Lead(permit) => Some(permit),
+            News::Landed(Landing::Failed(Some(_))) => return,
+            News::Landed(_) => None,
+        },
+    };
+    asked.fetch_add(1, Ordering::SeqCst);
+    if let Some(permit) = permit {
+        thread::yield_now();
+        permit.land(&Landing::Failed(Some(Arc::new(1))), NOW);
     }
 }
 
 #[test]
 fn everybody_comes_to_an_end_however_the_leaders_land() {
-    for landing in [Landing::Stored, Landing::Unshared(false), Landing::Failed] {
+    let landings = [
+        Landing::Stored,
+        Landing::Unshared(false),
+        Landing::Failed(None),
+        Landing::Failed(Some(Arc::new(1))),
+        Landing::Left,
+    ];
+    for landing in landings {
         check_random(
             move || {
                 let flights = Arc::<Flights>::default();
@@ -60,6 +92,7 @@ fn everybody_comes_to_an_end_however_the_leaders_land() {
                 let threads: Vec<_> = (0..4)
                     .map(|_| {
                         let (flights, led) = (Arc::clone(&flights), Arc::clone(&led));
+                        let landing = landing.clone();
                         thread::spawn(move || request(&flights, landing, &led))
                     })
                     .collect();
@@ -72,6 +105,70 @@ fn everybody_comes_to_an_end_however_the_leaders_land() {
             TURNS,
         );
     }
+}
+
+#[test]
+fn who_waits_with_a_leader_that_fails_takes_its_failure_or_leads() {
+    check_random(
+        || {
+            let flights = Arc::<Flights>::default();
+            let permit = lead(&flights);
+            let tickets: Vec<_> = (0..3)
+                .map(|_| match board(&flights, 1) {
+                    Boarding::Follow(ticket) => ticket,
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            let led = Arc::new(AtomicUsize::new(0));
+            let threads: Vec<_> = tickets
+                .into_iter()
+                .map(|ticket| {
+                    let led = Arc::clone(&led);
+                    thread::spawn(move || match wait(&ticket) {
+                        News::Lead(permit) => {
+                            led.fetch_add(1, Ordering::SeqCst);
+                            permit.land(&Landing::Failed(Some(Arc::new(2))), NOW);
+                        }
+                        News::Landed(landing) => {
+                            assert_eq!(landing, Landing::Failed(Some(Arc::new(2))));
+                        }
+                    })
+                })
+                .collect();
+            permit.land(&Landing::Failed(Some(Arc::new(1))), NOW);
+            for thread in threads {
+                thread.join().expect("no panic");
+            }
+            assert_eq!(led.load(Ordering::SeqCst), 1);
+            assert!(lead(&flights).shares_failures());
+        },
+        TURNS,
+    );
+}
+
+#[test]
+fn where_a_key_is_failing_everybody_comes_to_an_end() {
+    check_random(
+        || {
+            let flights = Arc::<Flights>::default();
+            let asked = Arc::new(AtomicUsize::new(0));
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    let (flights, asked) = (Arc::clone(&flights), Arc::clone(&asked));
+                    thread::spawn(move || {
+                        request_in_vain(&flights, &asked);
+                        request_in_vain(&flights, &asked);
+                    })
+                })
+                .collect();
+            for thread in threads {
+                thread.join().expect("no panic");
+            }
+            assert!((2..=8).contains(&asked.load(Ordering::SeqCst)));
+            assert_eq!(flights.under_way(), 0);
+        },
+        TURNS,
+    );
 }
 
 #[test]
@@ -116,11 +213,11 @@ fn a_flight_after_a_drop_outlives_the_one_before_it() {
             let newer = {
                 let flights = Arc::clone(&flights);
                 thread::spawn(move || match board(&flights, 2) {
-                    Boarding::Lead(permit) => permit.land(Landing::Stored, NOW),
+                    Boarding::Lead(permit) => permit.land(&Landing::Stored, NOW),
                     other => panic!("waits for an old one: {other:?}"),
                 })
             };
-            old.land(Landing::Unshared(false), NOW);
+            old.land(&Landing::Unshared(false), NOW);
             follower.join().expect("no panic");
             newer.join().expect("no panic");
             assert_eq!(flights.under_way(), 0);

@@ -1,7 +1,7 @@
 //! Flights over a store, under many orders of threads: drops, evictions and cancellations take part. Each step of the store
 //! is one turn, as its own locks are not shuttle's.
 
-use super::{Boarding, Flights, Landing, News};
+use super::{Boarding, Landing, News};
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::{Label, Purge};
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
@@ -13,6 +13,9 @@ use shuttle::{check_random, thread};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A failure is a number here.
+type Flights = super::Flights<u8>;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
 const TURNS: usize = 1_000;
@@ -120,7 +123,7 @@ impl World {
         }
         self.put(1, birth, version);
         if let Some(permit) = permit {
-            permit.land(Landing::Stored, NOW);
+            permit.land(&Landing::Stored, NOW);
         }
         Some(version)
     }

@@ -9,56 +9,69 @@ use std::task::{Poll, Waker};
 
 /// The requests that wait for one leader.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct Flight<F> {
     birth: u64,
-    waiting: Mutex<Waiting>,
+    /// The key was known to be failing when it began.
+    is_failing: bool,
+    waiting: Mutex<Waiting<F>>,
 }
 
-#[derive(Debug, Default)]
-struct Waiting {
-    landing: Option<Landing>,
-    /// A follower has led already, so that the next failure is the last.
+#[derive(Debug)]
+struct Waiting<F> {
+    has_landed: bool,
+    /// One who waited leads, so that the next failure is the last.
     handed_on: bool,
-    seats: VecDeque<Arc<Seat>>,
+    seats: VecDeque<Arc<Seat<F>>>,
 }
 
 /// One who waits.
-#[derive(Debug, Default)]
-pub(super) struct Seat(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct Seat<F>(Mutex<State<F>>);
 
-#[derive(Debug, Default)]
-struct State {
+#[derive(Debug)]
+struct State<F> {
     waker: Option<Waker>,
-    news: Option<News>,
+    news: Option<News<F>>,
     /// Nobody waits here any more.
     left: bool,
 }
 
+impl<F> Default for Seat<F> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            waker: None,
+            news: None,
+            left: false,
+        }))
+    }
+}
+
 /// What one who waits is told.
 #[derive(Debug)]
-pub enum News {
+pub enum News<F> {
     /// How the leader's request came out.
-    Landed(Landing),
+    Landed(Landing<F>),
     /// The leader has failed, and this one leads now.
-    Lead(Permit),
+    Lead(Permit<F>),
 }
 
 /// A place among those who wait. Dropping it gives the place up.
 #[derive(Debug)]
-pub struct Ticket {
-    seat: Arc<Seat>,
-    flights: Arc<Flights>,
-    flight: Arc<Flight>,
+pub struct Ticket<F> {
+    seat: Arc<Seat<F>>,
+    flights: Arc<Flights<F>>,
+    flight: Arc<Flight<F>>,
     digest: u128,
 }
 
-impl Ticket {
-    pub(super) fn of(flights: Arc<Flights>, flight: Arc<Flight>, digest: u128) -> Self {
-        let seat = Arc::<Seat>::default();
+impl<F> Ticket<F> {
+    pub(super) fn of(flights: Arc<Flights<F>>, flight: Arc<Flight<F>>, digest: u128) -> Self {
+        let seat = Arc::<Seat<F>>::default();
         let mut waiting = flight.waiting.lock();
-        match waiting.landing {
-            Some(landing) => seat.0.lock().news = Some(News::Landed(landing)),
-            None => waiting.seats.push_back(Arc::clone(&seat)),
+        if waiting.has_landed {
+            seat.0.lock().news = Some(News::Landed(Landing::Left));
+        } else {
+            waiting.seats.push_back(Arc::clone(&seat));
         }
         drop(waiting);
         Self {
@@ -76,7 +89,7 @@ impl Ticket {
     }
 
     /// What there is to tell; `waker` is called once there is something. Tells it once.
-    pub fn poll(&self, waker: &Waker) -> Poll<News> {
+    pub fn poll(&self, waker: &Waker) -> Poll<News<F>> {
         let mut state = self.seat.0.lock();
         if let Some(news) = state.news.take() {
             return Poll::Ready(news);
@@ -86,7 +99,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl<F> Drop for Ticket<F> {
     fn drop(&mut self) {
         let mut state = self.seat.0.lock();
         state.left = true;
@@ -98,11 +111,16 @@ impl Drop for Ticket {
     }
 }
 
-impl Flight {
-    pub(super) fn new(birth: u64) -> Self {
+impl<F> Flight<F> {
+    pub(super) fn new(birth: u64, is_failing: bool) -> Self {
         Self {
             birth,
-            waiting: Mutex::default(),
+            is_failing,
+            waiting: Mutex::new(Waiting {
+                has_landed: false,
+                handed_on: false,
+                seats: VecDeque::new(),
+            }),
         }
     }
 
@@ -111,25 +129,36 @@ impl Flight {
         self.birth
     }
 
-    /// Tells everybody.
-    pub(super) fn land(&self, landing: Landing) {
+    /// Tells everybody, and remembers none of it: whoever waited has it alone.
+    pub(super) fn land(&self, landing: &Landing<F>) {
         let mut waiting = self.waiting.lock();
-        waiting.landing = Some(landing);
+        waiting.has_landed = true;
         let seats = std::mem::take(&mut waiting.seats);
         drop(waiting);
         for seat in seats {
-            seat.tell(News::Landed(landing));
+            seat.tell(News::Landed(landing.clone()));
         }
     }
 
+    /// Whether those who wait would share the next failure.
+    pub(super) fn shares_failures(&self) -> bool {
+        self.is_failing || self.was_handed_on()
+    }
+
+    /// Whether one who waited leads.
+    pub(super) fn was_handed_on(&self) -> bool {
+        self.waiting.lock().handed_on
+    }
+
     /// The one that leads next: the first that still waits, unless somebody else has had that chance before.
-    pub(super) fn successor(&self) -> Option<Arc<Seat>> {
+    pub(super) fn successor(&self) -> Option<Arc<Seat<F>>> {
         let mut waiting = self.waiting.lock();
-        if std::mem::replace(&mut waiting.handed_on, true) {
+        if waiting.handed_on {
             return None;
         }
         while let Some(seat) = waiting.seats.pop_front() {
             if !seat.0.lock().left {
+                waiting.handed_on = true;
                 return Some(seat);
             }
         }
@@ -137,13 +166,13 @@ impl Flight {
     }
 }
 
-impl Seat {
-    /// Makes this one the leader. One that has left meanwhile drops the permit, which then lands as failed.
-    pub(super) fn promote(&self, permit: Permit) {
+impl<F> Seat<F> {
+    /// Makes this one the leader. One that has left meanwhile drops the permit, which then lands as left.
+    pub(super) fn promote(&self, permit: Permit<F>) {
         self.tell(News::Lead(permit));
     }
 
-    fn tell(&self, news: News) {
+    fn tell(&self, news: News<F>) {
         let mut state = self.0.lock();
         if state.left {
             drop(state);

@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use std::sync::Arc;
 
-type Messages = (Py<PyDict>, Py<PyDict>);
+pub(super) type Messages = (Py<PyDict>, Py<PyDict>);
 
 impl Exchange {
     /// The messages of the answer; `None` where the application is to be asked.
@@ -27,11 +27,19 @@ impl Exchange {
         let found = progress.found.take();
         let stored = found.as_ref().and_then(FoundResponse::stored);
         let draws = &self.store.get().draws;
-        let decided = self.with_lookup(py, |lookup, _, _, _| {
+        let (failure, mut shared) = (progress.failure.take(), None);
+        let decided = self.with_lookup(py, |lookup, headers, _, _| {
             let mut decision = lookup.decide(stored, Reason::Absent, now);
             if let (Decision::Serve(serve), Some((stored, _))) = (&mut decision, stored) {
                 let early = || lookup.refresh_early(stored, now, || draws.draw());
                 serve.refresh = serve.refresh.or_else(early);
+            }
+            if let (Decision::Forward(forward), Some(failure)) = (&decision, &failure)
+                && let Some(key) = &progress.primary
+            {
+                let stored = stored.map(|(stored, _)| stored);
+                let asked = (lookup, *forward);
+                shared = self.share(py, failure, key.borrow(), asked, stored, headers)?;
             }
             Ok(decision)
         })?;
@@ -54,7 +62,7 @@ impl Exchange {
                 route.counters.outcome(Came::Found.outcome(&serve));
                 if let Some(permit) = progress.permit.take() {
                     // Somebody who shares the store had the answer.
-                    permit.land(Landing::Stored, now);
+                    permit.land(&Landing::Stored, now);
                 }
                 if let Some(forward) = serve.refresh {
                     let store = self.store.get();
@@ -71,6 +79,7 @@ impl Exchange {
                 let (start, body) = gateway_timeout(py, &self.status_lines)?;
                 Ok(Some((start.unbind(), body.unbind())))
             }
+            (Ok(Decision::Forward(_)), _) if shared.is_some() => Ok(shared),
             (Ok(Decision::Forward(forward)), _) => {
                 progress.held = held(found.as_ref(), forward);
                 progress.forward = Some((forward, self.store.get().store.birth()));

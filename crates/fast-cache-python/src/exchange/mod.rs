@@ -9,6 +9,7 @@
 //! | `found` | what a store, a storage or a hook has found |
 //! | `forward` | what asks the application |
 //! | `recorder` | records an application's answer for Python |
+//! | `sharing` | what an exchange takes of one that it has waited for |
 //! | `waiting` | what waits for another exchange |
 //! | `answer` | a whole answer that is to be kept |
 
@@ -18,6 +19,7 @@ mod forward;
 mod found;
 mod keys;
 mod recorder;
+mod sharing;
 mod waiting;
 
 pub(crate) use answer::Answer;
@@ -29,6 +31,7 @@ use crate::application::{Application, Cached};
 use crate::awaitable::SendMessages;
 use crate::client::note;
 use crate::drops::DroppingSend;
+use crate::failing::{Failure, Permit};
 use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
 use crate::representation::Representation;
@@ -40,7 +43,6 @@ use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::find::find;
-use fast_cache_engine::flight::Permit;
 use fast_cache_engine::refreshes::Refreshing;
 use fast_cache_store::Entry;
 use found::FoundResponse;
@@ -84,6 +86,8 @@ struct Progress {
     held: Option<Arc<Entry<Representation>>>,
     /// Others wait for the answer.
     permit: Option<Permit>,
+    /// The failure of an exchange that was waited for.
+    failure: Option<Arc<Failure>>,
     /// It has joined the others of the same key.
     boarded: bool,
     /// The digests of the keys that those who share the store were asked for.

@@ -45,6 +45,13 @@ impl ExchangeRecorder {
         }
     }
 
+    /// The application has raised: those who wait are told.
+    fn failed(&self, py: Python<'_>, error: Bound<'_, PyAny>) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.failed(py, &PyErr::from_value(error), &self.received);
+        }
+    }
+
     /// The application's call is over, however it ended: another refresh of the key may begin.
     fn over(&self) {
         if let Some(mut recorder) = self.recorder.try_lock() {

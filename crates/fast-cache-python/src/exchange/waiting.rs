@@ -3,9 +3,9 @@
 use super::Exchange;
 use crate::awaitable::raised;
 use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::failing::{Awaited, Boarding, Part};
 use crate::wait::{LIMIT, Step, Wait};
-use fast_cache_engine::flight::Boarding;
-use fast_cache_engine::waiting::{Awaited, Part, was_asked};
+use fast_cache_engine::waiting::was_asked;
 use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -90,8 +90,11 @@ impl Coroutine for ExchangeWait {
                 Ok(Some(yielded))
             }
             Step::Over(part) => {
-                if let Part::Lead(permit) = part {
-                    self.exchange.get().progress.lock().permit = Some(permit);
+                let mut progress = self.exchange.get().progress.lock();
+                match part {
+                    Part::Lead(permit) => progress.permit = Some(permit),
+                    Part::Share(failure) => progress.failure = Some(failure),
+                    Part::Board | Part::Alone | Part::StandIn => {}
                 }
                 Ok(None)
             }

@@ -3,13 +3,14 @@
 use super::Held;
 use crate::answer::StatusLines;
 use crate::application::{Application, Cached};
+use crate::failing::{Failure, Permit};
 use crate::lines::HeaderLines;
 use crate::names;
 use crate::snapshot::Snapshot;
 use crate::store::{AnyStore, MemoryStore};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
-use fast_cache_engine::flight::{Landing, Permit};
+use fast_cache_engine::flight::Landing;
 use fast_cache_engine::keeping::Keeping;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_engine::refreshes::Refreshing;
@@ -90,14 +91,28 @@ impl Errand {
                 Ok(()) => Landing::Stored,
                 Err(reason) => Landing::Unshared(!reason.may_be_shared_later()),
             };
-            permit.land(landing, self.store.get().now());
+            permit.land(&landing, self.store.get().now());
+        }
+    }
+
+    /// Whether those who wait for the answer would share a failure.
+    pub(super) fn shares_failures(&self) -> bool {
+        let permit = self.permit.as_ref();
+        permit.is_some_and(Permit::shares_failures)
+    }
+
+    /// Tells those who wait that the application failed, with what they may take of that.
+    pub(super) fn land_failed(&mut self, failure: Option<Failure>) {
+        if let Some(permit) = self.permit.take() {
+            let landing = Landing::Failed(failure.map(Arc::new));
+            permit.land(&landing, self.store.get().now());
         }
     }
 
     /// Tells those who wait that a stale answer stood in for a failure.
     pub(super) fn land_stood_in(&mut self) {
         if let Some(permit) = self.permit.take() {
-            permit.land(Landing::StoodIn, self.store.get().now());
+            permit.land(&Landing::StoodIn, self.store.get().now());
         }
     }
 

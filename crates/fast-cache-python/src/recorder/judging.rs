@@ -5,7 +5,7 @@ use crate::application::Cached;
 use crate::client::{has_session, is_handling_exception};
 use crate::lines::HeaderLines;
 use crate::names;
-use fast_cache_core::exchange::{Fetch, Head, Judged};
+use fast_cache_core::exchange::{Fetch, Head, Judged, Record};
 use fast_cache_core::key::Key;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::storing::is_event_stream;
@@ -19,8 +19,9 @@ pub(super) enum Judgement {
     Record(Box<InProgress>),
     /// It is passed on and not kept.
     Pass(Reason),
-    /// It is passed on and not kept, being a failure: another request may fare better.
-    Failed(Reason),
+    /// It is passed on and not kept, being a failure: those who wait may take what is recorded of it, else another request
+    /// may fare better.
+    Failed(Reason, Option<Box<InProgress>>),
     /// A stored response is the answer instead: its messages.
     Instead(Py<PyDict>, Py<PyDict>, Why),
 }
@@ -81,7 +82,17 @@ impl Errand {
         );
         let record = match judged {
             Judged::Record(record) => record,
-            Judged::Fail(reason) => return Judgement::Failed(reason),
+            Judged::Fail(failed) => {
+                let shared = (self.shares_failures() && !self.hand_out)
+                    .then(|| {
+                        allowed?;
+                        let record = failed.share(&head, &cached.policy, &cached.inputs)?;
+                        self.in_progress(py, cached, key, record, &headers)
+                    })
+                    .and_then(Result::ok)
+                    .filter(|progress| !progress.is_event_stream);
+                return Judgement::Failed(failed.reason(), shared);
+            }
             Judged::Pass(reason) => return Judgement::Pass(allowed.err().unwrap_or(reason)),
             Judged::StandIn => {
                 return match self.stand_in(py, &fetch, Some(status)) {
@@ -105,27 +116,47 @@ impl Errand {
                 return Judgement::Pass(refused.or_else(outdated).unwrap_or(Reason::Method));
             }
         };
-        let labels = allowed
-            .and_then(|()| self.is_impersonal(py, cached))
-            .and_then(|()| self.keeping(py, cached, |keeping| keeping.labels(&lines)));
-        match labels {
-            Ok(labels) => Judgement::Record(Box::new(InProgress {
-                key,
-                recording: record.recording,
-                varying: record.varying,
-                labels,
-                is_event_stream: is_event_stream(&lines),
-                headers: headers.pairs().clone().unbind(),
-                chunks: SmallVec::new(),
-                held: None,
-                refused: None,
-            })),
-            Err(reason) => Judgement::Pass(reason),
-        }
+        allowed
+            .and_then(|()| self.in_progress(py, cached, key, record, &headers))
+            .map_or_else(Judgement::Pass, Judgement::Record)
+    }
+
+    fn in_progress(
+        &self,
+        py: Python<'_>,
+        cached: &Cached,
+        key: Key,
+        record: Record,
+        headers: &HeaderLines<'_>,
+    ) -> Result<Box<InProgress>, Reason> {
+        self.is_impersonal(py, cached)?;
+        let lines = headers.lines();
+        Ok(Box::new(InProgress {
+            key,
+            recording: record.recording,
+            varying: record.varying,
+            labels: self.keeping(py, cached, |keeping| keeping.labels(&lines))?,
+            is_event_stream: is_event_stream(&lines),
+            headers: headers.pairs().clone().unbind(),
+            chunks: SmallVec::new(),
+            held: None,
+            refused: None,
+            failure: None,
+        }))
     }
 
     /// Whether the framework took the route that was predicted, and the response is one that can be repeated.
     fn is_as_predicted(&self, py: Python<'_>, message: &Bound<'_, PyDict>) -> Result<(), Reason> {
+        self.took_the_predicted_route(py)?;
+        let trailers = item(message, names::trailers(py));
+        if trailers.is_some_and(|trailers| trailers.is_truthy().unwrap_or(true)) {
+            return Err(Reason::Unrepeatable);
+        }
+        Ok(())
+    }
+
+    /// Whether the framework took the route that was predicted.
+    pub(super) fn took_the_predicted_route(&self, py: Python<'_>) -> Result<(), Reason> {
         let application = self.application.get();
         if let Some(expected) = &application.routes[self.route].endpoint {
             let taken = self
@@ -143,10 +174,6 @@ impl Errand {
                 // Something before the router has answered: that says nothing of the prediction.
                 None => return Err(Reason::RouteMismatch),
             }
-        }
-        let trailers = item(message, names::trailers(py));
-        if trailers.is_some_and(|trailers| trailers.is_truthy().unwrap_or(true)) {
-            return Err(Reason::Unrepeatable);
         }
         Ok(())
     }

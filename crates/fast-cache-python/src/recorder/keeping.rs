@@ -32,13 +32,17 @@ pub(crate) struct Finished {
 }
 
 impl Recorder {
-    /// Commits a whole response. The header line with the entity tag that was made from it is good for this answer even
-    /// if it was not kept.
+    /// Commits a whole response, or gives a failure to those who wait. The header line with the entity tag that was made
+    /// from it is good for this answer even if it was not kept.
     pub(super) fn finish<'py>(
         &mut self,
         py: Python<'py>,
         progress: InProgress,
     ) -> (Option<Bound<'py, PyTuple>>, Result<(), Reason>) {
+        if let Some(reason) = progress.failure {
+            self.share(py, progress);
+            return (None, Err(reason));
+        }
         let InProgress {
             key,
             recording,
@@ -160,7 +164,7 @@ fn last<'py>(lines: &Bound<'py, PyTuple>) -> Option<Bound<'py, PyTuple>> {
 }
 
 /// All chunks in one.
-fn whole<'py>(py: Python<'py>, chunks: &[Py<PyBytes>]) -> Bound<'py, PyBytes> {
+pub(super) fn whole<'py>(py: Python<'py>, chunks: &[Py<PyBytes>]) -> Bound<'py, PyBytes> {
     match chunks {
         [] => empty(py).clone(),
         [only] => only.bind(py).clone(),

@@ -8,10 +8,12 @@
 //! | `held` | what was found before the application was asked |
 //! | `freshening` | a confirmation of what was found |
 //! | `keeping` | a whole response: committed, or handed out |
+//! | `failing` | a failure: a stale answer stands in, or it is given to those who wait |
 //! | `start` | the start message that says what happened |
 //! | `sending` | the `send` that the application gets |
 
 mod errand;
+mod failing;
 mod freshening;
 mod held;
 mod judging;
@@ -185,7 +187,10 @@ impl Recorder {
             return Outgoing::AsItCame;
         };
         let reason = progress.refused.unwrap_or(Reason::Unrepeatable);
-        self.errand.land(Err(reason));
+        match progress.failure {
+            Some(_) => self.errand.land_failed(None),
+            None => self.errand.land(Err(reason)),
+        }
         let Some(held) = progress.held else {
             return Outgoing::AsItCame;
         };
@@ -232,8 +237,14 @@ impl Recorder {
                 self.state = State::Answered;
                 Outgoing::Two(start, body.into_any())
             }
-            Judgement::Failed(reason) => {
-                self.errand.permit = None;
+            Judgement::Failed(reason, shared) => {
+                match shared {
+                    Some(mut progress) => {
+                        progress.failure = Some(reason);
+                        self.state = State::Recording(progress);
+                    }
+                    None => self.errand.land_failed(None),
+                }
                 self.started(py, message, Err(reason))
             }
             Judgement::Pass(reason) => {
@@ -259,17 +270,6 @@ impl Recorder {
     pub(crate) fn over(&mut self) {
         self.errand.refreshing = None;
         self.errand.permit = None;
-    }
-
-    /// The messages of a stale answer, where the application has failed before it answered and one may stand in.
-    pub(crate) fn stand_in(&mut self, py: Python<'_>) -> Option<(Py<PyDict>, Py<PyDict>)> {
-        let State::Waiting(Some((fetch, _))) = &self.state else {
-            return None;
-        };
-        let messages = self.errand.stand_in(py, fetch, None)?;
-        self.errand.land_stood_in();
-        self.state = State::Answered;
-        Some(messages)
     }
 
     fn started(
@@ -384,6 +384,8 @@ struct InProgress {
     held: Option<Py<PyDict>>,
     /// Why it will not be kept after all.
     refused: Option<Reason>,
+    /// It is a failure, recorded for those who wait alone, and this is why it is not kept.
+    failure: Option<Reason>,
 }
 
 fn item<'py>(

@@ -2,9 +2,9 @@
 
 use super::{Outgoing, Recorder};
 use crate::awaitable::SendMessages;
+use crate::failing::Permit;
 use crate::receive::Received;
 use fast_cache_core::reason::Reason;
-use fast_cache_engine::flight::Permit;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -57,6 +57,13 @@ impl RecordingSend {
     pub(crate) fn lead(&self, permit: Permit) {
         if let Some(mut recorder) = self.recorder.try_lock() {
             recorder.errand.permit = Some(permit);
+        }
+    }
+
+    /// The application has raised: those who wait are told.
+    pub(crate) fn failed(&self, py: Python<'_>, error: &PyErr) {
+        if let Some(mut recorder) = self.recorder.try_lock() {
+            recorder.failed(py, error, &self.received);
         }
     }
 

@@ -20,6 +20,7 @@ pub(crate) use clock::SystemClock;
 
 use stats::{add, fill};
 
+use crate::failing::{Awaited, Flights, Part};
 use crate::patterns::path_pattern;
 use crate::representation::{Representation, body_weight};
 use crate::settling::{Settling, settling};
@@ -29,10 +30,8 @@ use fast_cache_core::purge::{Cover, Label, Purge};
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::draws::Draws;
-use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::{RouteCounters, RouteCounts};
 use fast_cache_engine::refreshes::Refreshes;
-use fast_cache_engine::waiting::{Awaited, Part};
 use fast_cache_store::{Content, Limits, LocalStore, Put, Walk};
 use parking_lot::Mutex;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};

@@ -8,7 +8,7 @@ pub use stats::{RouteCounts, Stats};
 
 use crate::drops::DropLayer;
 use crate::error::PurgeError;
-use crate::kept::Kept;
+use crate::kept::{Flights, Kept};
 use crate::layer::StoreLayer;
 use crate::policy::Policy;
 use fast_cache_core::fields::cache_status::CacheName;
@@ -17,7 +17,6 @@ use fast_cache_core::purge::{Label, Purge};
 use fast_cache_core::time::Timestamp;
 use fast_cache_engine::clock::Clock;
 use fast_cache_engine::draws::Draws;
-use fast_cache_engine::flight::Flights;
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_engine::refreshes::Refreshes;
 use fast_cache_store::{Elsewhere, LocalStore};

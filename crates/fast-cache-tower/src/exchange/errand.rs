@@ -2,7 +2,7 @@
 
 use super::replying::{Replied, reply};
 use crate::cache::Shared;
-use crate::kept::Kept;
+use crate::kept::{Failure, Kept, Permit};
 use crate::outcome::CacheOutcome;
 use crate::request::Snapshot;
 use crate::route::Route;
@@ -12,7 +12,7 @@ use fast_cache_core::key::{Identity, Key};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use fast_cache_core::time::Timestamp;
-use fast_cache_engine::flight::{Landing, Permit};
+use fast_cache_engine::flight::Landing;
 use fast_cache_engine::held::{forget, is_current};
 use fast_cache_engine::keeping::Keeping;
 use fast_cache_engine::refreshes::Refreshing;
@@ -60,7 +60,27 @@ impl Asking {
                 Ok(()) => Landing::Stored,
                 Err(reason) => Landing::Unshared(!reason.may_be_shared_later()),
             };
-            permit.land(landing, now);
+            permit.land(&landing, now);
+        }
+    }
+
+    /// Whether those who wait for the answer would share a failure.
+    pub(super) fn shares_failures(&self) -> bool {
+        let permit = self.permit.as_ref();
+        permit.is_some_and(Permit::shares_failures)
+    }
+
+    /// Tells those who wait that the service failed, with what they may take of that.
+    pub(super) fn land_failed(&mut self, failure: Option<Failure>, now: Timestamp) {
+        if let Some(permit) = self.permit.take() {
+            permit.land(&Landing::Failed(failure.map(Arc::new)), now);
+        }
+    }
+
+    /// Tells those who wait that a stale answer stood in for a failure.
+    fn land_stood_in(&mut self, now: Timestamp) {
+        if let Some(permit) = self.permit.take() {
+            permit.land(&Landing::StoodIn, now);
         }
     }
 }
@@ -86,8 +106,21 @@ impl Errand {
         });
     }
 
-    /// The stale answer that stands in for a failure of the application's, where one may.
-    pub(crate) fn stand_in(&self, status: Option<u16>) -> Option<Replied> {
+    /// The stale answer that stands in for a failure of the application's, where one may. Those who wait are told.
+    pub(crate) fn stand_in(&mut self, status: Option<u16>) -> Option<Replied> {
+        let replied = self.stale(status);
+        let now = self.shared.now();
+        if let Some(asking) = &mut self.asking {
+            if replied.is_some() {
+                asking.land_stood_in(now);
+            } else {
+                asking.land_failed(None, now);
+            }
+        }
+        replied
+    }
+
+    fn stale(&self, status: Option<u16>) -> Option<Replied> {
         let asking = self.asking.as_ref()?;
         let held = asking.held.as_ref()?;
         let stored = held.response()?;

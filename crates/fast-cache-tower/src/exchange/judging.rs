@@ -4,10 +4,11 @@ use super::errand::{Asking, Errand};
 use super::keeping::InProgress;
 use super::replying::Replied;
 use crate::kept::lines;
-use fast_cache_core::exchange::{Head, Judged};
+use fast_cache_core::exchange::{Head, Judged, Record};
 use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::storing::is_event_stream;
+use fast_cache_engine::keeping::Keeping;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::response::Parts;
 
@@ -39,17 +40,24 @@ impl Errand {
         }
         let plan = &self.route.plan;
         let found = asking.held.as_ref();
+        let answered = Head {
+            status: head.status.as_u16(),
+            lines: &lines,
+        };
         let judged = asking.fetch.on_response(
-            &Head {
-                status: head.status.as_u16(),
-                lines: &lines,
-            },
+            &answered,
             &plan.policy,
             &plan.inputs,
             found.and_then(|entry| entry.response()),
             || found.is_some_and(|entry| self.is_current(entry)),
             self.shared.now(),
         );
+        let shared = match &judged {
+            Judged::Fail(failed) if asking.shares_failures() => {
+                failed.share(&answered, &plan.policy, &plan.inputs).ok()
+            }
+            _ => None,
+        };
         // A length that only the body tells stands in no line.
         lines.truncate(head.headers.len());
         match judged {
@@ -61,14 +69,14 @@ impl Errand {
                             asking.land(Err(Reason::Unrepeatable), self.shared.now());
                         }
                         let headers = head.headers.clone();
-                        let progress = InProgress::new(self, asking, record, labels, headers);
+                        let progress =
+                            InProgress::new(self, asking, record, labels, headers, Ok(()));
                         Judgement::Record(Box::new(progress))
                     }
                     Err(reason) => self.pass(asking, reason),
                 }
             }
-            // Another request may fare better: the permit is dropped.
-            Judged::Fail(reason) => Judgement::Pass(self, reason),
+            Judged::Fail(failed) => self.fail(asking, failed.reason(), shared, &lines, head),
             Judged::Pass(reason) => self.pass(asking, reason),
             Judged::StandIn => self.judge_failure(asking, head),
             // Only we have asked for a 304, so the client never sees it as it is.
@@ -91,16 +99,33 @@ impl Errand {
         Judgement::Pass(self, reason)
     }
 
+    /// A failure is passed on, and recorded where those who wait may take it: else another request may fare better.
+    fn fail(
+        self,
+        mut asking: Box<Asking>,
+        reason: Reason,
+        shared: Option<Record>,
+        lines: &[Line<'_>],
+        head: &Parts,
+    ) -> Judgement {
+        let shared = shared.filter(|_| !is_event_stream(lines));
+        let labels = |keeping: &Keeping<'_, _>| keeping.labels(lines);
+        if let Some(record) = shared
+            && let Ok(labels) = self.keeping(&asking, labels)
+        {
+            let headers = head.headers.clone();
+            let kept = Err(reason);
+            let progress = InProgress::new(self, asking, record, labels, headers, kept);
+            return Judgement::Record(Box::new(progress));
+        }
+        asking.land_failed(None, self.shared.now());
+        Judgement::Pass(self, reason)
+    }
+
     fn judge_failure(mut self, asking: Box<Asking>, head: &Parts) -> Judgement {
         self.asking = Some(asking);
         match self.stand_in(Some(head.status.as_u16())) {
-            Some(replied) => {
-                let now = self.shared.now();
-                if let Some(asking) = &mut self.asking {
-                    asking.land(Ok(()), now);
-                }
-                Judgement::Instead(replied)
-            }
+            Some(replied) => Judgement::Instead(replied),
             None => Judgement::Pass(self, Reason::Status),
         }
     }

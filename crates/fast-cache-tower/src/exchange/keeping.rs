@@ -7,6 +7,7 @@ use fast_cache_core::exchange::{Record, Recording};
 use fast_cache_core::fields::Line;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
+use fast_cache_engine::failing::{Failed, Failing};
 use fast_cache_engine::keeping;
 use http::header::{ETAG, HeaderMap, TRAILER};
 use http::response::Parts;
@@ -24,6 +25,8 @@ pub(crate) struct InProgress {
     labels: Vec<Label>,
     headers: HeaderMap,
     body: Vec<u8>,
+    /// Whether it is to be kept, as far as that is known from its head; a failure is recorded for those who wait alone.
+    kept: Result<(), Reason>,
 }
 
 /// A recorded answer of which it is known what became of it.
@@ -52,6 +55,7 @@ impl InProgress {
         record: Record,
         labels: Vec<Label>,
         headers: HeaderMap,
+        kept: Result<(), Reason>,
     ) -> Self {
         let length = record.recording.announced_length().unwrap_or(0);
         let capacity = usize::try_from(length.min(MOST_IN_ADVANCE)).unwrap_or(0);
@@ -63,6 +67,7 @@ impl InProgress {
             labels,
             headers,
             body: Vec::with_capacity(capacity),
+            kept,
         }
     }
 
@@ -85,24 +90,36 @@ impl InProgress {
         Ok(())
     }
 
-    /// Says in the head of the answer that it is being stored.
+    /// Says in the head of the answer that it is being stored, or why not.
     pub(crate) fn say(&self, head: &mut Parts) {
         let (headers, extensions) = (&mut head.headers, &mut head.extensions);
-        self.errand.say(headers, extensions, Ok(()));
+        self.errand.say(headers, extensions, self.kept);
     }
 
     /// Gives up.
     pub(crate) fn refuse(mut self, reason: Reason) -> Finished {
-        self.asking.land(Err(reason), self.errand.shared.now());
+        let now = self.errand.shared.now();
+        if self.kept.is_ok() {
+            self.asking.land(Err(reason), now);
+        } else {
+            self.asking.land_failed(None, now);
+        }
         Finished {
             errand: self.errand,
             etag: None,
-            kept: Err(reason),
+            kept: Err(self.kept.err().unwrap_or(reason)),
         }
     }
 
-    /// Stores the whole answer.
+    /// Stores the whole answer, or gives it to those who wait.
     pub(crate) fn finish(self) -> Finished {
+        match self.kept {
+            Ok(()) => self.store(),
+            Err(reason) => self.share(reason),
+        }
+    }
+
+    fn share(self, reason: Reason) -> Finished {
         let Self {
             errand,
             mut asking,
@@ -111,6 +128,41 @@ impl InProgress {
             labels,
             headers,
             body,
+            ..
+        } = self;
+        let kept = Kept::from_elsewhere(kept_lines(&headers, None), Bytes::from(body));
+        let birth = recording.birth();
+        let failure = recording.finish(None, kept).and_then(|stored| {
+            let lines: Vec<Line<'_>> = lines(&headers).collect();
+            errand.keeping(&asking, |keeping| {
+                keeping.share(Failing {
+                    key: asking.key.clone(),
+                    birth,
+                    labels,
+                    varying: &varying,
+                    lines: &lines,
+                    failed: Failed::Answered(stored),
+                })
+            })
+        });
+        asking.land_failed(failure.ok(), errand.shared.now());
+        Finished {
+            errand,
+            etag: None,
+            kept: Err(reason),
+        }
+    }
+
+    fn store(self) -> Finished {
+        let Self {
+            errand,
+            mut asking,
+            recording,
+            varying,
+            labels,
+            headers,
+            body,
+            ..
         } = self;
         let etag = recording.wants_etag().then(|| Recording::make_etag(&body));
         let counters = &errand.route.counters;

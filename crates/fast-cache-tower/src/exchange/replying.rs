@@ -66,13 +66,15 @@ pub(super) fn reply(
         (layout.status, headers, body_of(&layout.body, kept.body()))
     };
     let outcome = came.outcome(serve);
-    let age = age(serve);
     // Neither `X-Cache-Status` nor `Age` is ever stored.
     headers.append(X_CACHE_STATUS, HeaderValue::from_static(outcome.word()));
     if let Some(value) = values::cache_status(&shared.name, came, serve) {
         headers.append(CACHE_STATUS, value);
     }
-    headers.append(AGE, values::age(age));
+    let age = came.has_age().then(|| age(serve));
+    if let Some(age) = age {
+        headers.append(AGE, values::age(age));
+    }
     Replied {
         // Only what has been a status is stored.
         status: StatusCode::from_u16(status).unwrap_or_default(),
@@ -81,7 +83,7 @@ pub(super) fn reply(
         said: CacheOutcome {
             outcome,
             reason: came.reason(),
-            age: Some(age),
+            age,
         },
         extensions: Extensions::new(),
     }

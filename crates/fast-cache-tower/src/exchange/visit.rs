@@ -3,28 +3,25 @@
 use super::errand::{Asking, Errand};
 use super::replying::{Replied, gateway_timeout, reply};
 use crate::cache::Shared;
-use crate::kept::Kept;
+use crate::kept::{Awaited, Kept, Part};
 use crate::request::{Asked, Head, Snapshot};
 use crate::route::{Parameters, Route};
 use crate::runtime;
 use fast_cache_core::exchange::{Decision, Forward, Outcome, begin};
-use fast_cache_core::fields::Line;
 use fast_cache_core::key::search::Searched;
 use fast_cache_core::key::{Identity, Key, KeyRef, build_key, custom_key};
 use fast_cache_core::reason::Reason;
+use fast_cache_core::request::Request;
 use fast_cache_core::rules::validation::{Validators, replaced};
-use fast_cache_engine::find::{find, find_by_search, variant};
-use fast_cache_engine::flight::{Boarding, Landing, Permit};
+use fast_cache_engine::failing::Waiter;
+use fast_cache_engine::find::{Finding, find, find_by_search};
+use fast_cache_engine::flight::Landing;
 use fast_cache_engine::said::Came;
-use fast_cache_engine::waiting::{Awaited, Part, was_asked};
 use fast_cache_store::{Entry, Found};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How long a request waits for those who share the store, where none waits for another one's answer.
-const LONGEST_INQUIRY: Duration = Duration::from_secs(10);
 
 thread_local! {
     /// Where keys are built.
@@ -112,22 +109,11 @@ impl Visit<'_> {
         {
             return Step::Wait(awaited, self.patience());
         }
-        let (mut found, mut absent) = (None, Reason::Absent);
-        if lookup.wants_stored() {
-            let selecting = self.route.selecting(&asked.lines);
-            let finding = find(&*shared.store, key, &shared.secret, selecting);
-            (found, absent) = (finding.found, finding.absent);
-            if found.is_none() && plan.policy.is_http() {
-                let searched = Searched {
-                    identity,
-                    inputs: &plan.inputs,
-                    secret: &shared.secret,
-                    request: &request,
-                    host: asked.host(),
-                };
-                found = find_by_search(&*shared.store, &searched, selecting);
-            }
-        }
+        let Finding { found, absent } = if lookup.wants_stored() {
+            self.find(identity, key, &asked, &request)
+        } else {
+            Finding::default()
+        };
         let stored = found
             .as_ref()
             .and_then(|found| Some((found.entry.response()?, found.soft)));
@@ -139,7 +125,7 @@ impl Visit<'_> {
                 };
                 if let Part::Lead(permit) = part {
                     // Somebody who shares the store had the answer.
-                    permit.land(Landing::Stored, shared.now());
+                    permit.land(&Landing::Stored, shared.now());
                 }
                 let replied = reply(shared, stored, &serve, Came::Found, &asked.lines);
                 self.route.counters.outcome(replied.said.outcome);
@@ -165,6 +151,16 @@ impl Visit<'_> {
                 Step::Answer(gateway_timeout(shared))
             }
             Decision::Forward(forward) => {
+                let waiter = Waiter {
+                    lookup,
+                    forward,
+                    key,
+                    selecting: self.route.selecting(&asked.lines),
+                };
+                let stored = stored.map(|(stored, _)| stored);
+                if let Some(replied) = self.instead(&part, waiter, stored) {
+                    return Step::Answer(replied);
+                }
                 let permit = match self.join(part, &forward, (key, absent), &asked.lines) {
                     Ok(permit) => permit,
                     Err(awaited) => return Step::Wait(*awaited, self.patience()),
@@ -180,47 +176,29 @@ impl Visit<'_> {
         }
     }
 
-    /// Asks those who share the store before the first lookup, where that is to be done.
-    fn ask_first(&self, key: KeyRef<'_>) -> Option<Awaited> {
-        let elsewhere = self.shared.store.elsewhere()?;
-        let asks = elsewhere.asks_always() && self.asked.is_empty() && runtime::is_there();
-        asks.then(|| Awaited::inquire(elsewhere, key.to_owned(), Part::Board))
-    }
-
-    /// How long the request waits at most.
-    fn patience(&self) -> Duration {
-        let limit = self.route.plan.policy.follower_timeout;
-        limit.unwrap_or(LONGEST_INQUIRY)
-    }
-
-    /// What the request does about others for the same key, of which `absent` says why there is no answer: it asks the
-    /// application, for the others where it has a permit, or it waits.
-    fn join(
+    /// What the store holds for a key, or why it holds nothing.
+    #[inline]
+    fn find(
         &self,
-        part: Part,
-        forward: &Forward,
-        (key, absent): (KeyRef<'_>, Reason),
-        lines: &[Line<'_>],
-    ) -> Result<Option<Permit>, Box<Awaited>> {
-        let elsewhere = self.shared.store.elsewhere();
-        let elsewhere = elsewhere.filter(|_| forward.looked_up() && runtime::is_there());
-        let boards = matches!(part, Part::Board) || elsewhere.is_some();
-        let variant = (absent == Reason::VaryMismatch && boards)
-            .then(|| self.variant(key, lines))
-            .flatten();
-        let key = variant.as_ref().map_or(key, Key::borrow);
-        let permit = match self.board(part, forward, key) {
-            Boarding::Lead(permit) => Some(permit),
-            Boarding::Follow(ticket) => return Err(Box::new(Awaited::Ticket(ticket))),
-            Boarding::Alone => None,
-        };
-        match elsewhere {
-            Some(elsewhere) if !was_asked(self.asked, key, permit.as_ref(), elsewhere) => {
-                let part = permit.map_or(Part::Alone, Part::Lead);
-                Err(Box::new(Awaited::inquire(elsewhere, key.to_owned(), part)))
-            }
-            _ => Ok(permit),
+        identity: &Identity,
+        key: KeyRef<'_>,
+        asked: &Asked<'_>,
+        request: &Request<'_>,
+    ) -> Finding<Kept> {
+        let (shared, plan) = (self.shared, &self.route.plan);
+        let selecting = self.route.selecting(&asked.lines);
+        let mut finding = find(&*shared.store, key, &shared.secret, selecting);
+        if finding.found.is_none() && plan.policy.is_http() {
+            let searched = Searched {
+                identity,
+                inputs: &plan.inputs,
+                secret: &shared.secret,
+                request,
+                host: asked.host(),
+            };
+            finding.found = find_by_search(&*shared.store, &searched, selecting);
         }
+        finding
     }
 
     /// The errand of a refresh; `None` where the key is being refreshed already, or too many are.
@@ -249,32 +227,6 @@ impl Visit<'_> {
             counters.became(Outcome::Stale, errand.outcome);
         }
         Some((errand, headers))
-    }
-
-    /// The key of the variant that the request selects, where answers under `key` are known to vary: who selects another
-    /// one does not wait for it.
-    #[cold]
-    fn variant(&self, key: KeyRef<'_>, lines: &[Line<'_>]) -> Option<Key> {
-        let (store, secret) = (&*self.shared.store, &self.shared.secret);
-        variant(store, key, secret, self.route.selecting(lines))
-    }
-
-    /// Whether it may wait for another one's answer.
-    fn can_wait(&self) -> bool {
-        self.route.plan.policy.follower_timeout.is_some() && runtime::is_there()
-    }
-
-    /// What the request does about others that are under way for the same key.
-    fn board(&self, part: Part, forward: &Forward, key: KeyRef<'_>) -> Boarding {
-        let shared = self.shared;
-        match part {
-            Part::Lead(permit) => Boarding::Lead(permit),
-            Part::Board if self.can_wait() && forward.may_be_shared() => {
-                let birth = shared.store.birth();
-                shared.flights.board(key, birth, shared.now())
-            }
-            Part::Board | Part::Alone | Part::StandIn => Boarding::Alone,
-        }
     }
 
     /// The errand to the application, and the header lines that it gets in place of the client's.

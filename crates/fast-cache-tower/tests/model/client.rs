@@ -67,14 +67,16 @@ impl Read {
             }
         }
         let request = request.body(Full::default()).expect("a request");
-        let (began, least, least_fresh) = {
-            let state = world.state.lock();
+        let (began, tick, least, least_fresh) = {
+            let mut state = world.state.lock();
             let (item, now) = (self.item, world.clock.now());
-            (now, state.least[item], state.least_fresh[item])
+            let tick = state.tick();
+            (now, tick, state.least[item], state.least_fresh[item])
         };
         let judge = Judge {
             read: self,
             began,
+            tick,
             least,
             least_fresh,
             token,
@@ -90,6 +92,7 @@ impl Read {
 struct Judge {
     read: Read,
     began: Timestamp,
+    tick: u64,
     least: u64,
     least_fresh: u64,
     token: u64,
@@ -106,8 +109,16 @@ impl Judge {
         let said = response.extensions().get::<CacheOutcome>().copied();
         let outcome = said.expect("the layer says what it did").outcome();
         let forwarded = matches!(outcome, Outcome::Miss | Outcome::Bypass);
-        if forwarded {
-            assert_eq!(calls(), Some(1), "{outcome:?} without a call");
+        let shared = forwarded && calls().is_none();
+        if shared {
+            world.state.lock().shared += 1;
+            let said = response.headers().get("cache-status");
+            let said = said.and_then(|said| said.to_str().ok()).unwrap_or_default();
+            assert!(said.contains("; collapsed"), "{outcome:?} without a call");
+            assert_eq!(response.status(), 503, "no failure that is shared");
+            assert!(!self.read.afresh && !self.read.head, "it did not wait");
+            assert!(!response.headers().contains_key("cache-control"));
+            assert!(!response.headers().contains_key("age"));
         }
         if self.read.afresh {
             assert!(
@@ -128,9 +139,12 @@ impl Judge {
         };
         if head.status == 503 {
             assert!(forwarded, "a failure from the cache");
-            return;
+            if !shared {
+                return;
+            }
+        } else {
+            assert_eq!(head.status, 200);
         }
-        assert_eq!(head.status, 200);
         if self.read.head {
             assert!(body.is_empty() || forwarded, "a body in the answer to HEAD");
             return;
@@ -152,6 +166,14 @@ impl Judge {
             "{outcome:?} is older than a finished drop"
         );
         let number: u64 = number.parse().expect("a number");
+        if shared {
+            let state = world.state.lock();
+            let ended = state.ended.get(&number).copied();
+            assert!(
+                ended.is_none_or(|ended| ended > self.tick),
+                "a failure of a call that was over already"
+            );
+        }
         let made = world.state.lock().made[&number];
         let age = self.began.since(made);
         match outcome {

@@ -107,6 +107,10 @@ impl Run {
                     .advance(Duration::from_secs(seconds), false);
             }
             13 => self.cancel(),
+            15 if self.chance.one_in(4) => {
+                let mut state = self.world.state.lock();
+                state.failing = !state.failing;
+            }
             14 | 15 => self.let_through(),
             16 if self.chance.one_in(20) => {
                 // Whoever has waited until now waits no longer.
@@ -122,9 +126,12 @@ impl Run {
     }
 
     fn read(&mut self) -> Read {
-        let pause = self.world.state.lock().gate(8);
+        let (pause, failing) = {
+            let mut state = self.world.state.lock();
+            (state.gate(8), state.failing)
+        };
         let chance = &mut self.chance;
-        Read {
+        let mut read = Read {
             item: chance.index(ITEMS),
             user: chance.of(&["", "", "", "alice", "bob"]),
             query: chance.of(&["", "", "", "q=1"]),
@@ -132,7 +139,12 @@ impl Run {
             afresh: chance.one_in(12),
             head: chance.one_in(12),
             pause,
+        };
+        if failing && !chance.one_in(4) {
+            // Many for the same, so that some wait for two failures.
+            (read.item, read.user, read.query) = (chance.index(2), "", "");
         }
+        read
     }
 
     fn begin(&mut self, read: Read) {
@@ -237,7 +249,7 @@ fn number(name: &str, default: u64) -> u64 {
 async fn never_an_answer_that_is_older_than_a_finished_drop() {
     let steps = number("FAST_CACHE_STEPS", STEPS_BY_DEFAULT);
     let seed = number("FAST_CACHE_SEED", 1);
-    let mut stats = [0; 5];
+    let (mut stats, mut shared) = ([0; 5], 0);
     for run in 0..steps.div_ceil(STEPS_OF_A_RUN) {
         let seed = seed.wrapping_add(run);
         println!("FAST_CACHE_SEED={seed} FAST_CACHE_STEPS={STEPS_OF_A_RUN}");
@@ -256,8 +268,11 @@ async fn never_an_answer_that_is_older_than_a_finished_drop() {
         for (sum, count) in stats.iter_mut().zip(counts) {
             *sum += count;
         }
+        let world = Arc::clone(&run.world);
         run.end().await;
+        shared += world.state.lock().shared;
     }
-    println!("hits, stale, misses, stores, evictions: {stats:?}");
+    println!("hits, stale, misses, stores, evictions: {stats:?}; failures shared: {shared}");
+    assert!(shared > steps / 1000, "{shared} failures shared");
     assert!(stats.iter().all(|count| *count > steps / 1000), "{stats:?}");
 }

@@ -39,6 +39,14 @@ pub(crate) struct State {
     pub(crate) calls: HashMap<u64, u64>,
     pub(crate) number: u64,
     pub(crate) gates: Vec<Gate>,
+    /// The application is having a bad time.
+    pub(crate) failing: bool,
+    /// Counts what begins and ends.
+    pub(crate) ticks: u64,
+    /// When the calls ended, by their number.
+    pub(crate) ended: HashMap<u64, u64>,
+    /// How many requests took the failure of another one.
+    pub(crate) shared: u64,
 }
 
 /// Where an answer waits until it is let through.
@@ -77,6 +85,7 @@ enum End {
     Whole,
     Raise,
     Error,
+    PrivateError,
     Private,
     TooLarge,
     BreaksOff,
@@ -94,6 +103,14 @@ impl State {
     }
 
     fn end(&mut self) -> End {
+        if self.failing {
+            match self.chance.below(24) {
+                0 => return End::Raise,
+                1 => return End::PrivateError,
+                2..=20 => return End::Error,
+                _ => {}
+            }
+        }
         match self.chance.below(24) {
             0 | 1 => End::Raise,
             2 | 3 => End::Error,
@@ -103,6 +120,12 @@ impl State {
             7 => End::Short,
             _ => End::Whole,
         }
+    }
+
+    /// The moment, which is another one each time.
+    pub(crate) fn tick(&mut self) -> u64 {
+        self.ticks += 1;
+        self.ticks
     }
 }
 
@@ -120,6 +143,10 @@ impl World {
                 calls: HashMap::new(),
                 number: 0,
                 gates: Vec::new(),
+                failing: false,
+                ticks: 0,
+                ended: HashMap::new(),
+                shared: 0,
             }),
         })
     }
@@ -173,6 +200,9 @@ impl World {
         match end {
             End::Raise => return Err("it failed".into()),
             End::Error => response = response.status(503),
+            End::PrivateError => {
+                response = response.status(503).header("cache-control", "private");
+            }
             End::Private => response = response.header("cache-control", "private"),
             _ => {}
         }
@@ -186,6 +216,7 @@ impl World {
             gate: second,
             breaks_off: end == End::BreaksOff,
             exact: exact && end != End::BreaksOff && end != End::Short,
+            _call: Some(Call(Arc::clone(&self), number)),
         })?)
     }
 
@@ -218,6 +249,18 @@ pub(crate) struct Pieces {
     gate: Option<Gate>,
     breaks_off: bool,
     exact: bool,
+    _call: Option<Call>,
+}
+
+/// A call, which has ended when this is dropped.
+struct Call(Arc<World>, u64);
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        let now = state.tick();
+        state.ended.insert(self.1, now);
+    }
 }
 
 impl Body for Pieces {

@@ -1,6 +1,9 @@
 //! What the tests have in common: scripted bodies, services that count, and a client.
 #![allow(dead_code, reason = "no test needs all of it")]
 
+#[cfg(feature = "tokio")]
+pub(crate) mod gate;
+
 use bytes::Bytes;
 use fast_cache_tower::store::{Clock, Timestamp};
 use fast_cache_tower::{Cache, CacheOutcome, Outcome};

@@ -94,7 +94,8 @@ impl Host {
         );
         let kept = match judged {
             Judged::Record(record) => self.record(errand, record, &lines, &mut answer),
-            Judged::Pass(reason) | Judged::Fail(reason) => Err(reason),
+            Judged::Pass(reason) => Err(reason),
+            Judged::Fail(failed) => Err(failed.reason()),
             Judged::Update(freshening) => Err(self.update(errand, freshening, &lines)),
             Judged::Freshen(freshening) => {
                 let confirmed = self.freshen(errand, freshening, &lines);

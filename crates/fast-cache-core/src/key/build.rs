@@ -22,6 +22,8 @@ pub fn build_key<'b>(
     buffer: &'b mut Vec<u8>,
 ) -> KeyRef<'b> {
     buffer.clear();
+    let host_length = host.map_or(0, <[u8]>::len);
+    buffer.reserve(128 + host_length + request.path.len() + request.query.len());
     buffer.push(PRIMARY);
     buffer.extend_from_slice(identity.bytes());
     push_scheme(buffer, request.scheme);
@@ -102,8 +104,10 @@ fn push_host(out: &mut Vec<u8>, host: Option<&[u8]>) {
         return;
     };
     push_number(out, host.len() as u64 + 1);
+    let start = out.len();
+    out.extend_from_slice(host);
     // Host names are compared without regard to case (RFC 9110 §4.2.3).
-    out.extend(host.iter().map(u8::to_ascii_lowercase));
+    out[start..].make_ascii_lowercase();
 }
 
 fn push_query(out: &mut Vec<u8>, inputs: &QueryInputs, secret: &Secret, query: &[u8]) {

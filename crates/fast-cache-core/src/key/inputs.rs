@@ -59,57 +59,67 @@ pub struct Inputs {
 /// them. `Cookie`, `Authorization` and `Host` have rules of their own.
 #[inline]
 pub fn freely_varied(name: &[u8]) -> bool {
-    let Some(first) = name.first().map(u8::to_ascii_lowercase) else {
-        return false;
-    };
-    let starts = |prefix: &[u8]| {
-        name.starts_with(prefix)
-            || (name.len() >= prefix.len() && name[..prefix.len()].eq_ignore_ascii_case(prefix))
-    };
-    match first {
-        b'a' if starts(b"accept") => return true,
-        b's' if starts(b"sec-") => return true,
-        b'i' if starts(b"if-") => return true,
-        b'x' if starts(b"x-b3-") || starts(b"x-datadog-") => return true,
+    // Hosts hand names over in lower case, so that the first look mostly tells.
+    lower_freely_varied(name)
+        || (name.iter().any(u8::is_ascii_uppercase) && freely_varied_in_lower_case(name))
+}
+
+#[cold]
+fn freely_varied_in_lower_case(name: &[u8]) -> bool {
+    // What is longer is told by its first bytes, or not at all.
+    let mut lower = [0; 32];
+    let length = name.len().min(lower.len());
+    let lower = &mut lower[..length];
+    lower.copy_from_slice(&name[..length]);
+    lower.make_ascii_lowercase();
+    lower_freely_varied(lower)
+}
+
+/// The list, of names in lower case.
+#[inline]
+fn lower_freely_varied(name: &[u8]) -> bool {
+    let starts = |prefix: &[u8]| name.starts_with(prefix);
+    match name.first() {
+        Some(b'a') if starts(b"accept") => return true,
+        Some(b's') if starts(b"sec-") => return true,
+        Some(b'i') if starts(b"if-") => return true,
+        Some(b'x') if starts(b"x-b3-") || starts(b"x-datadog-") => return true,
         _ => {}
     }
     // By length, so that few names are compared.
-    let candidates: &[&[u8]] = match name.len() {
-        2 => &[b"te", b"b3"],
-        3 => &[b"dnt", b"dpr", b"rtt", b"ect", b"via"],
-        4 => &[b"host", b"date", b"from"],
-        5 => &[b"range"],
-        6 => &[b"cookie", b"pragma", b"cf-ray"],
-        7 => &[b"referer", b"purpose", b"baggage"],
-        8 => &[b"priority", b"downlink", b"cdn-loop"],
-        9 => &[b"save-data", b"x-real-ip"],
-        10 => &[
-            b"user-agent",
-            b"connection",
-            b"keep-alive",
-            b"tracestate",
-            b"x-trace-id",
-        ],
-        11 => &[b"traceparent", b"x-client-ip"],
-        12 => &[b"sentry-trace", b"x-request-id"],
-        13 => &[b"authorization", b"cache-control", b"uber-trace-id"],
-        14 => &[b"content-length", b"viewport-width", b"true-client-ip"],
-        15 => &[b"x-forwarded-for", b"x-request-start", b"x-amzn-trace-id"],
-        16 => &[
-            b"proxy-connection",
-            b"cf-connecting-ip",
-            b"x-correlation-id",
-            b"fastly-client-ip",
-        ],
-        17 => &[b"x-client-trace-id"],
-        21 => &[b"x-cloud-trace-context"],
-        25 => &[b"upgrade-insecure-requests"],
-        _ => &[],
-    };
-    // Hosts hand names over in lower case, so that the first comparison mostly tells.
-    candidates
-        .iter()
-        .any(|known| known[0] == first && (name == *known || name.eq_ignore_ascii_case(known)))
+    match name.len() {
+        2 => matches!(name, b"te" | b"b3"),
+        3 => matches!(name, b"dnt" | b"dpr" | b"rtt" | b"ect" | b"via"),
+        4 => matches!(name, b"host" | b"date" | b"from"),
+        5 => name == b"range",
+        6 => matches!(name, b"cookie" | b"pragma" | b"cf-ray"),
+        7 => matches!(name, b"referer" | b"purpose" | b"baggage"),
+        8 => matches!(name, b"priority" | b"downlink" | b"cdn-loop"),
+        9 => matches!(name, b"save-data" | b"x-real-ip"),
+        10 => matches!(
+            name,
+            b"user-agent" | b"connection" | b"keep-alive" | b"tracestate" | b"x-trace-id"
+        ),
+        11 => matches!(name, b"traceparent" | b"x-client-ip"),
+        12 => matches!(name, b"sentry-trace" | b"x-request-id"),
+        13 => matches!(name, b"authorization" | b"cache-control" | b"uber-trace-id"),
+        14 => matches!(
+            name,
+            b"content-length" | b"viewport-width" | b"true-client-ip"
+        ),
+        15 => matches!(
+            name,
+            b"x-forwarded-for" | b"x-request-start" | b"x-amzn-trace-id"
+        ),
+        16 => matches!(
+            name,
+            b"proxy-connection" | b"cf-connecting-ip" | b"x-correlation-id" | b"fastly-client-ip"
+        ),
+        17 => name == b"x-client-trace-id",
+        21 => name == b"x-cloud-trace-context",
+        25 => name == b"upgrade-insecure-requests",
+        _ => false,
+    }
 }
 
 /// Whether a query parameter of an endpoint with the raw request may be a credential, by its name: such values are not
@@ -271,6 +281,25 @@ mod tests {
         ] {
             assert!(freely_varied(name.as_bytes()), "{name}");
         }
+    }
+
+    #[test]
+    fn case_does_not_tell_what_is_varied_freely() {
+        let long = "x-datadog-parent-id-and-whatever-else";
+        for name in [
+            "te",
+            "HOST",
+            "Cache-Control",
+            "upgrade-insecure-requests",
+            long,
+        ] {
+            for name in [name.to_ascii_lowercase(), name.to_ascii_uppercase()] {
+                assert!(freely_varied(name.as_bytes()), "{name}");
+                let longer = format!("y{name}");
+                assert!(!freely_varied(longer.as_bytes()), "{longer}");
+            }
+        }
+        assert!(!freely_varied(b"") && !freely_varied(&[b'X'; 40]));
     }
 
     #[test]

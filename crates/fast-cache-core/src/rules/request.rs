@@ -39,6 +39,7 @@ pub struct Noted<'a> {
 
 impl<'a> Noted<'a> {
     /// Looks once at every line.
+    #[inline]
     pub fn from_lines(lines: &[Line<'a>]) -> Self {
         let mut noted = Self::default();
         for line in lines {

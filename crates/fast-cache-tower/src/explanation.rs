@@ -66,7 +66,7 @@ impl Explanation {
             route: Some(route.template.text.to_string()),
             ..Self::default()
         };
-        let parameters = route.template.parameters(head.uri.path());
+        let parameters = route.template.parameters(head.uri().path());
         let tags = route.plan.tags.iter();
         said.tags = tags
             .filter_map(|tag| tag.fill(|name| parameters.get(name)))
@@ -102,7 +102,8 @@ fn explained<'p, A: Body>(
     let plan = &route.plan;
     let identity = route.identity(head.method.as_str())?;
     let custom = plan.key.as_ref().map(|key| key(&parts_of(request)));
-    let mut asked = Asked::of(&head);
+    let lines = head.lines();
+    let mut asked = Asked::of(&head, &lines);
     if has_body(request.body()) {
         asked.note_body();
     }

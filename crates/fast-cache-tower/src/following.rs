@@ -2,10 +2,10 @@
 //! anew: by then the answer is in the store, or it goes on by itself.
 
 use crate::cache::Shared;
-use crate::exchange::Replied;
+use crate::exchange::Answer;
 use crate::kept::{Awaited, Part};
 use crate::runtime::Timer;
-use crate::service::{Ask, CacheService, Called};
+use crate::service::{CacheService, Called};
 use crate::task::Task;
 use http::Request;
 use http_body::Body;
@@ -28,14 +28,14 @@ pub(crate) struct Following<S, A> {
 enum Stage<A> {
     Waiting(Awaited, Timer, Request<A>),
     /// It asks the service, once that is ready.
-    Readying(Ask<A>),
+    Readying(Request<A>, Option<Box<Task>>),
     Over,
 }
 
 /// How a wait ended.
 pub(crate) enum Followed<F> {
     /// This is the answer.
-    Answer(Replied),
+    Answer(Answer),
     /// The service was called.
     Asking(F, Option<Box<Task>>),
 }
@@ -64,20 +64,22 @@ where
 {
     /// The cache.
     pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.service.cache.shared
+        self.service.shared()
     }
 
     /// What comes next, or the answer.
-    fn look_up(&mut self, request: Request<A>, part: Part) -> Result<Stage<A>, Box<Replied>> {
+    fn look_up(&mut self, mut request: Request<A>, part: Part) -> Result<Stage<A>, Answer> {
         let Some(guided) = self.service.guided(&request) else {
-            let task = None;
-            return Ok(Stage::Readying(Ask { request, task }));
+            return Ok(Stage::Readying(request, None));
         };
-        match self.service.look_up(guided, request, part, &self.asked) {
+        let called = self
+            .service
+            .look_up(guided, &mut request, part, &self.asked);
+        match called {
             // What is stale by then, somebody else will refresh.
-            Called::Answer(replied) | Called::Refresh(replied, _) => Err(Box::new(replied)),
-            Called::Ask(ask) => Ok(Stage::Readying(ask)),
-            Called::Wait(awaited, limit, request) => {
+            Called::Answer(answer) | Called::Refresh(answer, _) => Err(answer),
+            Called::Ask(task) => Ok(Stage::Readying(request, task)),
+            Called::Wait(awaited, limit) => {
                 self.asked.extend(awaited.asked());
                 Ok(Stage::Waiting(awaited, Timer::after(limit), request))
             }
@@ -103,20 +105,20 @@ where
                     };
                     self.stage = match self.look_up(request, part) {
                         Ok(stage) => stage,
-                        Err(replied) => return Poll::Ready(Ok(Followed::Answer(*replied))),
+                        Err(answer) => return Poll::Ready(Ok(Followed::Answer(answer))),
                     };
                 }
-                Stage::Readying(ask) => {
+                Stage::Readying(request, task) => {
                     match self.service.inner.poll_ready(context) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                         Poll::Pending => {
-                            self.stage = Stage::Readying(ask);
+                            self.stage = Stage::Readying(request, task);
                             return Poll::Pending;
                         }
                     }
-                    let future = self.service.inner.call(ask.request);
-                    return Poll::Ready(Ok(Followed::Asking(future, ask.task)));
+                    let future = self.service.inner.call(request);
+                    return Poll::Ready(Ok(Followed::Asking(future, task)));
                 }
                 Stage::Over => panic!("polled after it was ready"),
             }

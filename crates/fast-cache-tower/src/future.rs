@@ -1,7 +1,7 @@
 //! The future of a response.
 
 use crate::body::CacheBody;
-use crate::exchange::Replied;
+use crate::exchange::Answer;
 use crate::following::{Followed, Following};
 use crate::kept::Awaited;
 use crate::service::CacheService;
@@ -38,7 +38,7 @@ pin_project! {
         B: Body,
     {
         // Answered from the cache.
-        Answer { response: Option<Response<CacheBody<B>>> },
+        Answer { answer: Option<Answer> },
         // Waiting for another request's answer, or for those who share the store.
         Following { following: Box<Following<S, A>> },
         // Waiting for the service.
@@ -57,10 +57,10 @@ where
     B: Body,
 {
     /// An answer from the cache.
-    pub(crate) fn answer(replied: Replied) -> Self {
-        let response = Some(replied.into_response(CacheBody::stored));
+    pub(crate) fn answer(answer: Answer) -> Self {
+        let answer = Some(answer);
         Self {
-            state: State::Answer { response },
+            state: State::Answer { answer },
         }
     }
 
@@ -97,16 +97,16 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProjection::Answer { response } => {
-                    let response = response.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(response));
+                StateProjection::Answer { answer } => {
+                    let answer = answer.take().expect("polled after it was ready");
+                    return Poll::Ready(Ok(answer.into_response(CacheBody::stored)));
                 }
                 StateProjection::Following { following } => {
                     let followed = ready!(following.poll(context));
                     state.set(State::Over);
                     match followed {
-                        Ok(Followed::Answer(replied)) => {
-                            return Poll::Ready(Ok(replied.into_response(CacheBody::stored)));
+                        Ok(Followed::Answer(answer)) => {
+                            return Poll::Ready(Ok(answer.into_response(CacheBody::stored)));
                         }
                         Ok(Followed::Asking(future, task)) => {
                             state.set(State::Asking { future, task });

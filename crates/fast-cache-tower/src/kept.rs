@@ -1,5 +1,6 @@
 //! How this host keeps a response.
 
+use crate::prepared::PreparedHead;
 use bytes::Bytes;
 use fast_cache_core::fields::Line;
 use fast_cache_core::fields::validators::format_generated;
@@ -8,9 +9,6 @@ use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_engine::observe::RouteCounters;
 use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
-
-/// What a header line takes beyond its name and value.
-const LINE_WEIGHT: usize = 168;
 
 /// A failure of the service's, for those who wait for its answer.
 pub(crate) type Failure = fast_cache_engine::failing::Failure<Kept>;
@@ -26,35 +24,46 @@ pub(crate) type KeptLine = (HeaderName, HeaderValue);
 /// A response as a store of this host keeps it: header lines and body.
 #[derive(Debug)]
 pub struct Kept {
-    lines: Box<[KeptLine]>,
+    head: PreparedHead,
     body: Bytes,
     counted: Option<(Arc<RouteCounters>, usize)>,
 }
 
 impl Kept {
     /// Keeps a response; its bytes are counted for its route until it is dropped.
-    pub(crate) fn new(lines: Box<[KeptLine]>, body: Bytes, counters: &Arc<RouteCounters>) -> Self {
-        let weight = weigh(&lines, &body);
+    pub(crate) fn new(lines: Vec<KeptLine>, body: Bytes, counters: &Arc<RouteCounters>) -> Self {
+        let head = PreparedHead::new(lines);
+        let weight = weigh(&head, &body);
         counters.entry_came(weight);
         Self {
-            lines,
+            head,
             body,
             counted: Some((Arc::clone(counters), weight)),
         }
     }
 
     /// Keeps a response that belongs to no route of this process: whoever made it has counted it.
-    pub(crate) fn from_elsewhere(lines: Box<[KeptLine]>, body: Bytes) -> Self {
+    pub(crate) fn from_elsewhere(lines: Vec<KeptLine>, body: Bytes) -> Self {
         Self {
-            lines,
+            head: PreparedHead::new(lines),
             body,
             counted: None,
         }
     }
 
     /// The header lines: in order for each name.
-    pub fn lines(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.lines
+    pub fn lines(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.head.lines()
+    }
+
+    /// The head of a hit.
+    pub(crate) fn head(&self) -> &PreparedHead {
+        &self.head
+    }
+
+    /// The header lines, as the core reads them.
+    pub(crate) fn as_lines(&self) -> impl Iterator<Item = Line<'_>> {
+        self.lines().map(as_line)
     }
 
     /// The body.
@@ -66,7 +75,7 @@ impl Kept {
     pub(crate) fn weight(&self) -> usize {
         match &self.counted {
             Some((_, weight)) => *weight,
-            None => weigh(&self.lines, &self.body),
+            None => weigh(&self.head, &self.body),
         }
     }
 
@@ -86,31 +95,24 @@ impl Drop for Kept {
     }
 }
 
-fn weigh(lines: &[KeptLine], body: &Bytes) -> usize {
-    let lines = lines
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + LINE_WEIGHT);
-    lines.sum::<usize>() + body.len() + 64
+fn weigh(head: &PreparedHead, body: &Bytes) -> usize {
+    head.weight() + body.len() + 64
 }
 
 /// The lines of a header map, as the core reads them.
 pub(crate) fn lines(headers: &HeaderMap) -> impl Iterator<Item = Line<'_>> {
-    headers
-        .iter()
-        .map(|(name, value)| Line::new(name.as_str().as_bytes(), value.as_bytes()))
+    headers.iter().map(as_line)
 }
 
-/// Lines that are kept, as the core reads them.
-pub(crate) fn kept_as_lines(lines: &[KeptLine]) -> impl Iterator<Item = Line<'_>> {
-    lines
-        .iter()
-        .map(|(name, value)| Line::new(name.as_str().as_bytes(), value.as_bytes()))
+/// A line, as the core reads it.
+pub(crate) fn as_line<'a>((name, value): (&'a HeaderName, &'a HeaderValue)) -> Line<'a> {
+    Line::new(name.as_str().as_bytes(), value.as_bytes())
 }
 
 /// Those of a response's lines that are kept, and the entity tag that was made from its body.
 ///
 /// They are copied: what came over a wire may be a part of a larger buffer, which would stay with it.
-pub(crate) fn kept_lines(headers: &HeaderMap, etag: Option<u64>) -> Box<[KeptLine]> {
+pub(crate) fn kept_lines(headers: &HeaderMap, etag: Option<u64>) -> Vec<KeptLine> {
     let all: Vec<Line<'_>> = lines(headers).collect();
     let kept = KeptFields::of(&all);
     let copies = headers
@@ -122,14 +124,13 @@ pub(crate) fn kept_lines(headers: &HeaderMap, etag: Option<u64>) -> Box<[KeptLin
 }
 
 /// The lines of a stored response and of its confirmation, merged.
-pub(crate) fn merged_lines(
-    sources: &[Source],
-    stored: &[KeptLine],
-    update: &HeaderMap,
-) -> Box<[KeptLine]> {
-    let update: Vec<_> = update.iter().collect();
+pub(crate) fn merged_lines(sources: &[Source], stored: &Kept, update: &HeaderMap) -> Vec<KeptLine> {
+    let (stored, update): (Vec<_>, Vec<_>) = (stored.lines().collect(), update.iter().collect());
     let line = |source: &Source| match source {
-        Source::Stored(index) => stored.get(*index).cloned(),
+        Source::Stored(index) => {
+            let (name, value) = *stored.get(*index)?;
+            Some((name.clone(), value.clone()))
+        }
         Source::Update(index) => {
             let (name, value) = update.get(*index)?;
             Some((copied_name(name), copied_value(value)))

@@ -80,6 +80,7 @@ pub mod layer;
 mod outcome;
 pub mod policy;
 mod portable;
+mod prepared;
 mod request;
 mod route;
 mod runtime;

@@ -1,6 +1,6 @@
 //! Entries of this host that leave the process and come back.
 
-use crate::kept::{Kept, KeptLine, kept_as_lines};
+use crate::kept::{Kept, KeptLine};
 use bytes::Bytes;
 use fast_cache_core::fields::Line;
 use fast_cache_store::codec::Portable;
@@ -8,7 +8,7 @@ use http::header::{HeaderName, HeaderValue};
 
 impl Portable for Kept {
     fn read<T>(&self, read: impl FnOnce(&[Line<'_>], &[u8]) -> T) -> T {
-        let lines: Vec<Line<'_>> = kept_as_lines(self.lines()).collect();
+        let lines: Vec<Line<'_>> = self.as_lines().collect();
         read(&lines, self.body())
     }
 

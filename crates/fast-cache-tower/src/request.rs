@@ -1,7 +1,9 @@
 //! A request as the core reads it.
 
 use crate::kept::lines;
+use fast_cache_core::exchange::matters;
 use fast_cache_core::fields::Line;
+use fast_cache_core::key::inputs::Inputs;
 use fast_cache_core::request::{Method, Request};
 use fast_cache_core::rules::request::Noted;
 use http::uri::Scheme;
@@ -14,8 +16,8 @@ use std::borrow::Cow;
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) method: &'a http::Method,
-    /// As the client wrote it: routers may have cut off a prefix since.
-    pub(crate) uri: &'a Uri,
+    /// As it is now: routers may have cut off a prefix.
+    uri: &'a Uri,
     pub(crate) headers: &'a HeaderMap,
     extensions: &'a Extensions,
 }
@@ -25,10 +27,13 @@ pub(crate) struct Asked<'a> {
     method: &'a str,
     scheme: &'a str,
     path: Cow<'a, str>,
-    uri: &'a Uri,
-    pub(crate) lines: SmallVec<[Line<'a>; 16]>,
+    pub(crate) uri: &'a Uri,
+    pub(crate) lines: &'a [Line<'a>],
     noted: Noted<'a>,
 }
+
+/// The header lines of a request as the core reads them.
+pub(crate) type Lines<'a> = SmallVec<[Line<'a>; 16]>;
 
 /// What of a request is remembered until its answer has come.
 #[derive(Debug)]
@@ -42,18 +47,37 @@ pub(crate) struct Snapshot {
 impl<'a> Head<'a> {
     /// Of a request.
     pub(crate) fn of<A>(request: &'a http::Request<A>) -> Self {
-        let extensions = request.extensions();
         Self {
             method: request.method(),
-            uri: told_uri(extensions).unwrap_or(request.uri()),
+            uri: request.uri(),
             headers: request.headers(),
-            extensions,
+            extensions: request.extensions(),
         }
+    }
+
+    /// The URI as the client wrote it.
+    pub(crate) fn uri(&self) -> &'a Uri {
+        told_uri(self.extensions).unwrap_or(self.uri)
     }
 
     /// The template of the request's route, where the framework tells.
     pub(crate) fn told_template(&self) -> Option<&'a str> {
         told_template(self.extensions)
+    }
+
+    /// The header lines.
+    pub(crate) fn lines(&self) -> Lines<'a> {
+        lines(self.headers).collect()
+    }
+
+    /// Reads those header lines that can bear on a lookup by these inputs.
+    #[inline]
+    pub(crate) fn read_what_matters(&self, inputs: &Inputs, into: &mut Lines<'a>) {
+        for line in lines(self.headers) {
+            if matters(inputs, line.name) {
+                into.push(line);
+            }
+        }
     }
 
     /// What a server, or a layer, has left of the scheme that the client spoke.
@@ -84,19 +108,19 @@ fn told_uri(extensions: &Extensions) -> Option<&Uri> {
 }
 
 impl<'a> Asked<'a> {
-    /// Of a request's head.
-    pub(crate) fn of(head: &Head<'a>) -> Self {
-        Self::new(head.method, head.uri, head.scheme(), head.headers)
+    /// Of a request's head, of which these lines are to be read.
+    pub(crate) fn of(head: &Head<'a>, lines: &'a [Line<'a>]) -> Self {
+        Self::new(head.method, head.uri(), head.scheme(), lines)
     }
 
+    #[inline]
     fn new(
         method: &'a http::Method,
         uri: &'a Uri,
         scheme: Option<&'a Scheme>,
-        headers: &'a HeaderMap,
+        lines: &'a [Line<'a>],
     ) -> Self {
-        let lines: SmallVec<[Line<'a>; 16]> = lines(headers).collect();
-        let mut noted = Noted::from_lines(&lines);
+        let mut noted = Noted::from_lines(lines);
         if let Some(authority) = uri.authority() {
             let authority = authority.as_str().as_bytes();
             let differs = |host: &[u8]| !host.eq_ignore_ascii_case(authority);
@@ -123,6 +147,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The request.
+    #[inline]
     pub(crate) fn request(&self) -> Request<'_> {
         Request {
             method: Method::from_name(self.method),
@@ -131,13 +156,22 @@ impl<'a> Asked<'a> {
             raw_path: Some(self.uri.path().as_bytes()),
             root_path: "",
             query: self.uri.query().unwrap_or_default().as_bytes(),
-            lines: &self.lines,
+            lines: self.lines,
         }
     }
 
     /// What its header lines say of it.
     pub(crate) fn noted(&self) -> &Noted<'a> {
         &self.noted
+    }
+
+    /// Whether it came by TLS; `None` where it came by neither of the schemes of HTTP.
+    pub(crate) fn is_https(&self) -> Option<bool> {
+        match self.scheme {
+            "http" => Some(false),
+            "https" => Some(true),
+            _ => None,
+        }
     }
 
     /// The host that it names.
@@ -151,15 +185,20 @@ impl Snapshot {
     pub(crate) fn of(head: &Head<'_>) -> Self {
         Self {
             method: head.method.clone(),
-            uri: head.uri.clone(),
+            uri: head.uri().clone(),
             scheme: head.scheme().cloned(),
             headers: head.headers.clone(),
         }
     }
 
-    /// The request.
-    pub(crate) fn asked(&self) -> Asked<'_> {
-        Asked::new(&self.method, &self.uri, self.scheme.as_ref(), &self.headers)
+    /// The header lines.
+    pub(crate) fn lines(&self) -> Lines<'_> {
+        lines(&self.headers).collect()
+    }
+
+    /// The request, which has these lines.
+    pub(crate) fn asked<'a>(&'a self, lines: &'a [Line<'a>]) -> Asked<'a> {
+        Asked::new(&self.method, &self.uri, self.scheme.as_ref(), lines)
     }
 }
 
@@ -169,10 +208,16 @@ pub(crate) fn has_body(body: &impl Body) -> bool {
 }
 
 /// Text without its percent-encoding; what is no UTF-8 is replaced.
+#[inline]
 pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
-    if !text.contains('%') {
-        return Cow::Borrowed(text);
+    if text.as_bytes().contains(&b'%') {
+        Cow::Owned(decode(text))
+    } else {
+        Cow::Borrowed(text)
     }
+}
+
+fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
@@ -184,7 +229,7 @@ pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
         rest = if byte.is_some() { &after[2..] } else { after };
         bytes.push(byte.unwrap_or(first));
     }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -210,7 +255,9 @@ mod tests {
         let host = |uri: &str, host: &str| {
             let request = Request::builder().uri(uri).header("host", host).body(());
             let request = request.expect("a request");
-            let asked = Asked::of(&Head::of(&request));
+            let head = Head::of(&request);
+            let lines = head.lines();
+            let asked = Asked::of(&head, &lines);
             (
                 asked.host().map(<[u8]>::to_vec),
                 asked.noted().host_repeated,

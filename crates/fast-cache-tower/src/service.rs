@@ -1,8 +1,8 @@
 //! The service that the layers make.
 
 use crate::body::CacheBody;
-use crate::cache::Cache;
-use crate::exchange::{Replied, Step, Visit};
+use crate::cache::{Cache, Shared};
+use crate::exchange::{Answer, Step, Visit};
 use crate::explanation::Explanation;
 use crate::future::ResponseFuture;
 use crate::guide::{Guide, Guided};
@@ -10,6 +10,7 @@ use crate::kept::{Awaited, Part};
 use crate::request::{Head, has_body};
 use crate::runtime;
 use crate::task::Task;
+use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
 use std::fmt;
@@ -29,39 +30,37 @@ use tower_service::Service;
 /// 4. Its errors and those of its bodies pass as they are, unless a stale answer stands in.
 pub struct CacheService<S> {
     pub(crate) inner: S,
-    pub(crate) cache: Cache,
+    /// In one piece, as frameworks clone services for every request.
+    common: Arc<Common>,
+}
+
+/// What all clones of a service have in common.
+struct Common {
+    cache: Cache,
     guide: Arc<Guide>,
 }
 
 /// What is to be done about a request.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it is taken apart where it is made"
-)]
-pub(crate) enum Called<A> {
+pub(crate) enum Called {
     /// This is the answer.
-    Answer(Replied),
+    Answer(Answer),
     /// This is the answer, and the service is to be asked for a new one.
-    Refresh(Replied, Ask<A>),
-    /// The service is asked.
-    Ask(Ask<A>),
+    Refresh(Answer, Option<Box<Task>>),
+    /// The service is asked. With its answer the task is done, if there is one.
+    Ask(Option<Box<Task>>),
     /// Another request's answer is waited for, or the word of those who share the store, and no longer than that.
-    Wait(Awaited, Duration, Request<A>),
-}
-
-/// A request for the service inside, and what is to be done about its answer, if anything is.
-pub(crate) struct Ask<A> {
-    pub(crate) request: Request<A>,
-    pub(crate) task: Option<Box<Task>>,
+    Wait(Awaited, Duration),
 }
 
 impl<S> CacheService<S> {
     pub(crate) fn new(inner: S, cache: Cache, guide: Arc<Guide>) -> Self {
-        Self {
-            inner,
-            cache,
-            guide,
-        }
+        let common = Arc::new(Common { cache, guide });
+        Self { inner, common }
+    }
+
+    /// The cache.
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.common.cache.shared
     }
 
     /// The service inside.
@@ -71,59 +70,56 @@ impl<S> CacheService<S> {
 
     /// What would be done with a request, and why.
     pub fn explain<A: Body>(&self, request: &Request<A>) -> Explanation {
-        Explanation::of(&self.cache.shared, &self.guide, request)
+        Explanation::of(self.shared(), &self.common.guide, request)
     }
 
     /// What the layer has to do with a request; `None` where that is nothing.
+    #[inline]
     pub(crate) fn guided<A>(&self, request: &Request<A>) -> Option<Guided<'_>> {
         if request.method() == Method::CONNECT {
             return None;
         }
-        let guided = self.guide.find(&self.cache.shared, &Head::of(request));
+        let guided = self.common.guide.find(self.shared(), &Head::of(request));
         (guided.route.is_some() || guided.pending.is_some()).then_some(guided)
     }
 
-    /// Looks a request up, when those who share the store were asked for the keys with the digests `asked`.
+    /// Looks a request up, when those who share the store were asked for the keys with the digests `asked`. Where the
+    /// service is to be asked, the request is made ready for it.
     pub(crate) fn look_up<A: Body>(
         &self,
         guided: Guided<'_>,
-        mut request: Request<A>,
+        request: &mut Request<A>,
         part: Part,
         asked: &[u128],
-    ) -> Called<A> {
-        let shared = &self.cache.shared;
+    ) -> Called {
+        let shared = self.shared();
         let Some(route) = &guided.route else {
-            let task = Task::of(shared, None, guided.pending);
-            return Called::Ask(Ask { request, task });
+            return Called::Ask(Task::of(shared, None, guided.pending));
         };
-        let mut custom = None;
-        if let Some(key) = &route.plan.key {
-            let (parts, body) = request.into_parts();
-            custom = Some(key(&parts));
-            request = Request::from_parts(parts, body);
-        }
+        let key = route.plan.key.as_ref();
+        let custom = key.map(|key| with_parts(request, |parts| key(parts)));
         let visit = Visit {
             shared,
             route,
-            head: Head::of(&request),
+            head: Head::of(request),
             has_body: has_body(request.body()),
             only_stored: guided.only_stored,
             custom,
             asked,
         };
         let (errand, headers, background) = match visit.step(part) {
-            Step::Answer(replied) => {
-                return Called::Answer(replied.with(request.extensions_mut()));
+            Step::Answer(answer) => {
+                return Called::Answer(answer.with_memory_of(request.extensions_mut()));
             }
-            Step::Wait(awaited, limit) => return Called::Wait(awaited, limit, request),
+            Step::Wait(awaited, limit) => return Called::Wait(awaited, limit),
             Step::Pass => (None, None, None),
             Step::Forward(errand, headers) => (Some(errand), headers, None),
-            Step::Stale(replied, refresh) => {
+            Step::Stale(answer, refresh) => {
                 let in_background = runtime::is_there();
                 match visit.refreshed(*refresh, in_background) {
-                    None => return Called::Answer(replied),
+                    None => return Called::Answer(answer),
                     Some((errand, headers)) => {
-                        (Some(errand), headers, in_background.then_some(replied))
+                        (Some(errand), headers, in_background.then_some(answer))
                     }
                 }
             }
@@ -132,20 +128,37 @@ impl<S> CacheService<S> {
             *request.headers_mut() = headers;
         }
         let task = Task::of(shared, errand, guided.pending);
-        let ask = Ask { request, task };
         match background {
-            None => Called::Ask(ask),
-            Some(replied) => Called::Refresh(replied, ask),
+            None => Called::Ask(task),
+            Some(answer) => Called::Refresh(answer, task),
         }
     }
+}
+
+/// What `read` makes of a request's head, which is taken out for as long.
+#[cold]
+fn with_parts<A, T>(request: &mut Request<A>, read: impl FnOnce(&Parts) -> T) -> T {
+    let mut head = Request::new(());
+    swap_heads(&mut head, request);
+    let (parts, ()) = head.into_parts();
+    let made = read(&parts);
+    swap_heads(&mut Request::from_parts(parts, ()), request);
+    made
+}
+
+fn swap_heads<A, B>(one: &mut Request<A>, other: &mut Request<B>) {
+    std::mem::swap(one.method_mut(), other.method_mut());
+    std::mem::swap(one.uri_mut(), other.uri_mut());
+    std::mem::swap(one.version_mut(), other.version_mut());
+    std::mem::swap(one.headers_mut(), other.headers_mut());
+    std::mem::swap(one.extensions_mut(), other.extensions_mut());
 }
 
 impl<S: Clone> Clone for CacheService<S> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            cache: self.cache.clone(),
-            guide: Arc::clone(&self.guide),
+            common: Arc::clone(&self.common),
         }
     }
 }
@@ -154,7 +167,7 @@ impl<S: fmt::Debug> fmt::Debug for CacheService<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("CacheService");
         shown.field("inner", &self.inner);
-        shown.field("cache", &self.cache);
+        shown.field("cache", &self.common.cache);
         shown.finish_non_exhaustive()
     }
 }
@@ -177,21 +190,19 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let Some(guided) = self.guided(&request) else {
             return ResponseFuture::asking(self.inner.call(request), None);
         };
-        match self.look_up(guided, request, Part::Board, &[]) {
-            Called::Answer(replied) => ResponseFuture::answer(replied),
-            Called::Ask(Ask { request, task }) => {
-                ResponseFuture::asking(self.inner.call(request), task)
-            }
-            Called::Refresh(replied, Ask { request, task }) => {
+        match self.look_up(guided, &mut request, Part::Board, &[]) {
+            Called::Answer(answer) => ResponseFuture::answer(answer),
+            Called::Ask(task) => ResponseFuture::asking(self.inner.call(request), task),
+            Called::Refresh(answer, task) => {
                 let refresh: Self::Future = ResponseFuture::asking(self.inner.call(request), task);
                 runtime::spawn(refresh);
-                ResponseFuture::answer(replied)
+                ResponseFuture::answer(answer)
             }
-            Called::Wait(awaited, limit, request) => {
+            Called::Wait(awaited, limit) => {
                 ResponseFuture::following(self.clone(), request, awaited, limit)
             }
         }

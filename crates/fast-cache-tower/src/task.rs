@@ -3,7 +3,7 @@
 use crate::body::{CacheBody, Tee};
 use crate::cache::Shared;
 use crate::drops::{Done, Pending};
-use crate::exchange::{Errand, Judgement};
+use crate::exchange::{Answer, Errand, Judgement};
 use crate::outcome::CacheOutcome;
 use fast_cache_store::{Elsewhere, Settling};
 use http::response::Parts;
@@ -53,8 +53,8 @@ impl Task {
 
     /// The answer instead of an error of the service's.
     pub(crate) fn stand_in<B: Body>(self) -> Option<Response<CacheBody<B>>> {
-        let replied = self.errand?.stand_in(None)?;
-        Some(replied.into_response(CacheBody::stored))
+        let answer = Answer::from(self.errand?.stand_in(None)?);
+        Some(answer.into_response(CacheBody::stored))
     }
 
     /// What becomes of the service's answer, and what is to be awaited before that, where what it dropped does not hold for
@@ -92,7 +92,8 @@ impl Task {
                 if let Some(done) = done {
                     done.settle();
                 }
-                Next::Ready(replied.into_response(CacheBody::stored))
+                let answer = Answer::from(replied);
+                Next::Ready(answer.into_response(CacheBody::stored))
             }
             Judgement::Pass(errand, reason) => {
                 errand.say(&mut head.headers, &mut head.extensions, Err(reason));

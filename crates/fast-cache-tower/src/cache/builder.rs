@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 const DEFAULT_BYTES: usize = 256 << 20;
@@ -21,6 +21,8 @@ const DEFAULT_BYTES: usize = 256 << 20;
 const BYTES_PER_ENTRY: usize = 512;
 
 const MOST_REFRESHING: usize = 64;
+
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 const FOLLOWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -141,6 +143,7 @@ impl CacheBuilder {
         #[allow(clippy::cast_possible_truncation, reason = "any bits will do")]
         let draws = Draws::new(secret.digest(b"draws") as u64);
         let shared = Shared {
+            number: NEXT_NUMBER.fetch_add(1, Ordering::Relaxed),
             draws,
             store,
             secret,

@@ -67,6 +67,8 @@ pub struct Cache {
 
 /// What all clones of a cache have in common.
 pub(crate) struct Shared {
+    /// No other cache of this process ever has it.
+    pub(crate) number: u64,
     pub(crate) store: Arc<dyn LocalStore<Kept>>,
     pub(crate) secret: Secret,
     pub(crate) clock: Arc<Clock>,

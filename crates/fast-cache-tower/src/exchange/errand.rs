@@ -4,6 +4,7 @@ use super::replying::{Replied, reply};
 use crate::cache::Shared;
 use crate::kept::{Failure, Kept, Permit};
 use crate::outcome::CacheOutcome;
+use crate::prepared::X_CACHE_STATUS;
 use crate::request::Snapshot;
 use crate::route::Route;
 use fast_cache_core::exchange::{Client, Fetch, Outcome};
@@ -19,10 +20,8 @@ use fast_cache_engine::refreshes::Refreshing;
 use fast_cache_engine::said::{Came, forwarded};
 use fast_cache_store::{Entry, LocalStore};
 use http::Extensions;
-use http::header::{CACHE_STATUS, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CACHE_STATUS, HeaderMap, HeaderValue};
 use std::sync::Arc;
-
-pub(super) const X_CACHE_STATUS: HeaderName = HeaderName::from_static("x-cache-status");
 
 /// A request on its way to the application.
 pub(crate) struct Errand {
@@ -139,7 +138,8 @@ impl Errand {
         stored: &Stored<Kept>,
         came: Came,
     ) -> Replied {
-        let asked = asking.snapshot.asked();
+        let lines = asking.snapshot.lines();
+        let asked = asking.snapshot.asked(&lines);
         let request = asked.request();
         let policy = &self.route.plan.policy;
         let client = Client::of(request.lines, request.method, policy);
@@ -166,7 +166,8 @@ impl Errand {
         asking: &Asking,
         run: impl FnOnce(&Keeping<'_, dyn LocalStore<Kept>>) -> Result<T, Reason>,
     ) -> Result<T, Reason> {
-        let asked = asking.snapshot.asked();
+        let lines = asking.snapshot.lines();
+        let asked = asking.snapshot.asked(&lines);
         let request = asked.request();
         let (plan, secret) = (&self.route.plan, &self.shared.secret);
         let searched = plan.policy.is_http().then(|| Searched {

@@ -2,7 +2,7 @@
 
 use super::errand::{Asking, Errand};
 use super::replying::Replied;
-use crate::kept::{Kept, kept_as_lines, lines, merged_lines};
+use crate::kept::{Kept, as_line, lines, merged_lines};
 use fast_cache_core::exchange::{Freshened, Freshening};
 use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
@@ -48,7 +48,7 @@ impl Errand {
     ) -> Option<Reason> {
         let held = asking.held.as_ref()?;
         let old = held.response()?;
-        let stored: Vec<Line<'_>> = kept_as_lines(old.representation.lines()).collect();
+        let stored: Vec<Line<'_>> = old.representation.as_lines().collect();
         let updates: Vec<Line<'_>> = lines(update).collect();
         match freshening.agreement(old, &stored, &updates) {
             Agreement::Confirmed => {}
@@ -79,7 +79,7 @@ impl Errand {
         update: &HeaderMap,
     ) -> Freshened<Kept> {
         let (kept, plan) = (&old.representation, &self.route.plan);
-        let stored: Vec<Line<'_>> = kept_as_lines(kept.lines()).collect();
+        let stored: Vec<Line<'_>> = kept.as_lines().collect();
         let updates: Vec<Line<'_>> = lines(update).collect();
         let Ok(merged) = merge(
             freshening,
@@ -88,7 +88,7 @@ impl Errand {
             &plan.policy,
             &plan.inputs,
             |sources| {
-                let lines = merged_lines(sources, kept.lines(), update);
+                let lines = merged_lines(sources, kept, update);
                 let kept = Kept::new(lines, kept.body().clone(), &self.route.counters);
                 Ok::<_, Infallible>(kept)
             },
@@ -104,8 +104,14 @@ impl Errand {
         stored: Stored<Kept>,
     ) -> Result<(), Reason> {
         // The core keeps them apart from the representation, which moves.
-        let kept = stored.representation.lines().to_vec();
-        let lines: Vec<Line<'_>> = kept_as_lines(&kept).collect();
+        let kept = stored.representation.lines();
+        let kept: Vec<_> = kept
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
+        let lines: Vec<Line<'_>> = kept
+            .iter()
+            .map(|(name, value)| as_line((name, value)))
+            .collect();
         let weight = stored.representation.weight();
         self.keeping(asking, |keeping| {
             let labels = keeping.labels(&lines)?;

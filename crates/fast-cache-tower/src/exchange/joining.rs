@@ -4,7 +4,6 @@ use super::visit::Visit;
 use crate::kept::{Awaited, Boarding, Part, Permit};
 use crate::runtime;
 use fast_cache_core::exchange::Forward;
-use fast_cache_core::fields::Line;
 use fast_cache_core::key::{Key, KeyRef};
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::find::variant;
@@ -35,13 +34,12 @@ impl Visit<'_> {
         part: Part,
         forward: &Forward,
         (key, absent): (KeyRef<'_>, Reason),
-        lines: &[Line<'_>],
     ) -> Result<Option<Permit>, Box<Awaited>> {
         let elsewhere = self.shared.store.elsewhere();
         let elsewhere = elsewhere.filter(|_| forward.looked_up() && runtime::is_there());
         let boards = matches!(part, Part::Board) || elsewhere.is_some();
         let variant = (absent == Reason::VaryMismatch && boards)
-            .then(|| self.variant(key, lines))
+            .then(|| self.variant(key))
             .flatten();
         let key = variant.as_ref().map_or(key, Key::borrow);
         let permit = match self.board(part, forward, key) {
@@ -61,9 +59,9 @@ impl Visit<'_> {
     /// The key of the variant that the request selects, where answers under `key` are known to vary: who selects another
     /// one does not wait for it.
     #[cold]
-    fn variant(&self, key: KeyRef<'_>, lines: &[Line<'_>]) -> Option<Key> {
+    fn variant(&self, key: KeyRef<'_>) -> Option<Key> {
         let (store, secret) = (&*self.shared.store, &self.shared.secret);
-        variant(store, key, secret, self.route.selecting(lines))
+        variant(store, key, secret, self.route.selecting(&self.head.lines()))
     }
 
     /// Whether it may wait for another one's answer.

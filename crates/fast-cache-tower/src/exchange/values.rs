@@ -1,65 +1,74 @@
 //! Values of header lines that many answers have in common: they are made once.
 
+use crate::cache::Shared;
 use fast_cache_core::exchange::Serve;
-use fast_cache_core::fields::cache_status::CacheName;
 use fast_cache_engine::said::Came;
 use http::HeaderValue;
-use std::cell::RefCell;
+use std::sync::LazyLock;
 
 /// Ages that are written already, in three digits each.
 static DIGITS: [u8; 3000] = digits();
 
-/// How many values of `Cache-Status` each thread remembers.
+/// How many values of `Cache-Status` are remembered.
 const REMEMBERED: usize = 64;
 
-thread_local! {
-    /// By what is left of the lifetime: the answers of a second mostly have few different ones.
-    static HITS: RefCell<[Option<Hit>; REMEMBERED]> = const { RefCell::new([const { None }; REMEMBERED]) };
-}
+/// Values of `Cache-Status` by what is left of the lifetime: the answers of a second mostly have few different ones.
+pub(super) struct Hits([Option<Hit>; REMEMBERED]);
 
 struct Hit {
-    cache: CacheName,
+    cache: u64,
     ttl: i64,
     value: HeaderValue,
 }
 
-/// The value of `Age`.
-pub(super) fn age(seconds: u64) -> HeaderValue {
-    let written = usize::try_from(seconds).ok().and_then(|seconds| {
+/// Values of `Age`, by themselves.
+static AGES: LazyLock<Box<[HeaderValue]>> = LazyLock::new(|| {
+    let written = (0..1000).map(|seconds: usize| {
         let width = seconds.checked_ilog10().unwrap_or(0) as usize + 1;
         let end = 3 * seconds + 3;
-        let digits = DIGITS.get(end.checked_sub(width)?..end)?;
-        std::str::from_utf8(digits).ok().filter(|_| width <= 3)
+        std::str::from_utf8(&DIGITS[end - width..end])
+            .map_or_else(|_| HeaderValue::from(seconds), HeaderValue::from_static)
     });
-    written.map_or_else(|| HeaderValue::from(seconds), HeaderValue::from_static)
+    written.collect()
+});
+
+/// The value of `Age`.
+pub(super) fn age(seconds: u64) -> HeaderValue {
+    let place = usize::try_from(seconds).ok();
+    let known = place.and_then(|place| AGES.get(place));
+    known.map_or_else(|| HeaderValue::from(seconds), HeaderValue::clone)
 }
 
 /// The value of `Cache-Status` for an answer from the cache.
-pub(super) fn cache_status(cache: &CacheName, came: Came, serve: &Serve) -> Option<HeaderValue> {
-    let make = || HeaderValue::from_bytes(&came.cache_status(cache, serve)).ok();
-    if came != Came::Found {
-        return make();
+pub(super) fn cache_status(shared: &Shared, came: Came, serve: &Serve) -> HeaderValue {
+    let value = HeaderValue::from_bytes(&came.cache_status(&shared.name, serve));
+    value.expect("a cache's name is printable ASCII")
+}
+
+impl Hits {
+    /// None yet.
+    pub(super) const fn new() -> Self {
+        Self([const { None }; REMEMBERED])
     }
-    HITS.with(|hits| {
-        let Ok(mut hits) = hits.try_borrow_mut() else {
-            return make();
-        };
+
+    /// The value of `Cache-Status` for an answer that was found.
+    pub(super) fn cache_status(&mut self, shared: &Shared, serve: &Serve) -> HeaderValue {
         let place = usize::try_from(serve.ttl.unsigned_abs()).unwrap_or_default();
-        let slot = &mut hits[place % REMEMBERED];
+        let slot = &mut self.0[place % REMEMBERED];
         if let Some(known) = slot
             && known.ttl == serve.ttl
-            && known.cache.as_str() == cache.as_str()
+            && known.cache == shared.number
         {
-            return Some(known.value.clone());
+            return known.value.clone();
         }
-        let value = make()?;
+        let value = cache_status(shared, Came::Found, serve);
         *slot = Some(Hit {
-            cache: cache.clone(),
+            cache: shared.number,
             ttl: serve.ttl,
             value: value.clone(),
         });
-        Some(value)
-    })
+        value
+    }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "it is one digit")]
@@ -77,10 +86,9 @@ const fn digits() -> [u8; 3000] {
 
 #[cfg(test)]
 mod tests {
-    use super::{age, cache_status};
+    use super::{Hits, age};
+    use crate::cache::Cache;
     use fast_cache_core::exchange::{Form, Serve};
-    use fast_cache_core::fields::cache_status::cache_name;
-    use fast_cache_engine::said::Came;
 
     #[test]
     fn ages() {
@@ -91,9 +99,13 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_of_the_same_cache_and_time() {
-        let names = ["one", "two"].map(|name| cache_name(name).expect("a name"));
+        let caches = ["one", "two"].map(|name| {
+            let builder = Cache::builder().cache_status(name);
+            builder.expect("a name").build()
+        });
+        let mut hits = Hits::new();
         for ttl in [0, 300, 300, 300 + 64, -5, 300] {
-            for name in &names {
+            for cache in &caches {
                 let serve = Serve {
                     age: 0,
                     ttl,
@@ -101,9 +113,9 @@ mod tests {
                     stale: false,
                     refresh: None,
                 };
-                let value = cache_status(name, Came::Found, &serve);
-                let expected = format!("{}; hit; ttl={ttl}", name.as_str());
-                assert_eq!(value.expect("a value"), expected.as_str());
+                let value = hits.cache_status(&cache.shared, &serve);
+                let expected = format!("{}; hit; ttl={ttl}", cache.shared.name.as_str());
+                assert_eq!(value, expected.as_str());
             }
         }
     }

@@ -63,6 +63,7 @@ pub(crate) struct Guided<'a> {
 
 impl Guide {
     /// What is to be done with a request.
+    #[inline]
     pub(crate) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
         let mut guided = match self {
             Self::Store(guide) => guide.find(shared, head),
@@ -70,7 +71,8 @@ impl Guide {
             Self::Rules(rules) => rules.find(shared, head),
         };
         if shared.has_http.load(Ordering::Relaxed) && may_invalidate(head.method) {
-            let asked = Asked::of(head);
+            let lines = head.lines();
+            let asked = Asked::of(head, &lines);
             let target = Target::of(&asked.request(), asked.host());
             let pending = guided.pending.get_or_insert_default();
             pending.invalidate(head.method.clone(), target);

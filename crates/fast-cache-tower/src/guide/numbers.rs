@@ -73,12 +73,18 @@ impl Numbers {
     ///
     /// Where the framework has `told` which template it took, only that one will do, or one that covers whatever
     /// follows: a rule for `/users/{id}` has nothing to say of a route `/users/me`.
-    pub(super) fn find(&self, method: &Method, path: &str, told: Option<&str>) -> Option<usize> {
+    #[inline]
+    pub(super) fn find<'a>(
+        &self,
+        method: &Method,
+        path: impl Fn() -> &'a str,
+        told: Option<&str>,
+    ) -> Option<usize> {
         if self.rows.is_empty() {
             return None;
         }
         let Some(template) = told else {
-            return self.by_path(method.as_str(), path);
+            return self.by_path(method.as_str(), path());
         };
         let mut same = self.by_template.get(template).into_iter().flatten();
         let knows = |number: &&usize| match &self.rows[**number].methods {
@@ -89,7 +95,7 @@ impl Numbers {
             if !self.has_open {
                 return None;
             }
-            let number = self.by_path(method.as_str(), path);
+            let number = self.by_path(method.as_str(), path());
             number.filter(|number| self.rows[*number].is_open)
         };
         same.find(knows).copied().or_else(open)
@@ -121,12 +127,12 @@ mod tests {
         numbers.add(Some(&[Method::GET]), "/users/{id}");
         numbers.add(None, "/files/{*rest}");
         let numbers = numbers.build();
-        let get = |path: &str, told: Option<&str>| numbers.find(&Method::GET, path, told);
+        let get = |path: &str, told: Option<&str>| numbers.find(&Method::GET, || path, told);
         assert_eq!(get("/users/me", None), Some(0));
         assert_eq!(get("/users/me", Some("/users/me")), None);
         assert_eq!(get("/users/me", Some("/users/{id}")), Some(0));
         assert_eq!(get("/files/a/b", Some("/files/a/{name}")), Some(1));
-        assert_eq!(numbers.find(&Method::PUT, "/users/me", None), None);
+        assert_eq!(numbers.find(&Method::PUT, || "/users/me", None), None);
     }
 
     #[test]
@@ -135,8 +141,8 @@ mod tests {
         numbers.add(None, "/users/me");
         numbers.add(None, "/users/{id}");
         let numbers = numbers.build();
-        assert_eq!(numbers.find(&Method::GET, "/users/%6De", None), None);
-        assert_eq!(numbers.find(&Method::GET, "/users/%61", None), Some(1));
-        assert_eq!(numbers.find(&Method::GET, "/users/a%2Fb", None), None);
+        assert_eq!(numbers.find(&Method::GET, || "/users/%6De", None), None);
+        assert_eq!(numbers.find(&Method::GET, || "/users/%61", None), Some(1));
+        assert_eq!(numbers.find(&Method::GET, || "/users/a%2Fb", None), None);
     }
 }

@@ -31,6 +31,7 @@ impl<T> ByTemplate<T> {
         }
     }
 
+    #[inline]
     fn get(&self, head: &Head<'_>, make: impl Fn(&str) -> T) -> Cow<'_, Arc<T>> {
         let Some(template) = head.told_template().filter(|_| !self.is_given) else {
             return Cow::Borrowed(&self.own);
@@ -64,6 +65,7 @@ impl RouteGuide {
         }
     }
 
+    #[inline]
     pub(super) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
         let make = |template: &str| Route::new(shared, template, self.policy.clone());
         Guided {
@@ -90,7 +92,7 @@ impl DropGuide {
 
     pub(super) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
         let template = self.templates.get(head, PathTemplate::new);
-        let parameters = template.parameters(head.uri.path());
+        let parameters = template.parameters(head.uri().path());
         let counters = shared.counters_of(&template.text);
         let pending = Pending::of(&self.rules, &parameters, counters);
         Guided {

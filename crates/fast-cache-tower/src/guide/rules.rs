@@ -82,12 +82,13 @@ impl RuleBook {
     }
 
     pub(super) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
-        let (method, path, told) = (head.method, head.uri.path(), head.told_template());
+        let (method, told) = (head.method, head.told_template());
+        let path = || head.uri().path();
         let mut pending = None;
         if let Some(number) = self.drops.find(method, path, told)
             && let Some(one) = self.dropping.get(number)
         {
-            let parameters = one.template.parameters(path);
+            let parameters = one.template.parameters(path());
             let counters = shared.counters_of(&one.template.text);
             pending = Some(Box::new(Pending::of(&one.rules, &parameters, counters)));
         }

@@ -1,9 +1,9 @@
 """From the analysis of an application to the rows that the core reads."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from types import FunctionType, MethodType
+from operator import itemgetter
+from types import MethodType
 from typing import Any
 
 from .config import CacheConfig, CacheDropConfig
@@ -98,8 +98,8 @@ class DropSpec:
 
 def rows(analysis: Analysis, settings: Settings) -> tuple[list[Row], tuple[RouteRecord, ...]]:
     """The rows in the order of the table, and the records that got a number, in the order of their numbers."""
-    known = cached_endpoints(analysis)
     specs = _Specs(settings)
+    known = cached_endpoints(analysis) if _names_endpoints(analysis) else {}
     # Most routes have no config, and an analysis of ten thousand of them must stay cheap.
     plain: list[Row] = [
         (record.kind, record.path, record.methods, None, None, None, None, ())
@@ -108,18 +108,18 @@ def rows(analysis: Analysis, settings: Settings) -> tuple[list[Row], tuple[Route
         for record in analysis.records
     ]
     asked = [_row(record, "asked", specs, known) for record in analysis.asked]
-    numbered = (*(record for record in analysis.records if record.kind == "route"), *analysis.asked)
+    numbered = (*[record for record in analysis.records if record.kind == "route"], *analysis.asked)
     return plain + asked, numbered
 
 
 def cached_endpoints(analysis: Analysis) -> Mapping[object, list[object]]:
     """The endpoints of cached routes by `endpoint_key`."""
     known: dict[object, list[object]] = {}
-    for record in _cached_records(analysis):
-        endpoint = record.endpoint
-        same = known.setdefault(id(endpoint) if type(endpoint) is FunctionType else endpoint_key(endpoint), [])
-        if not same or not any(one is endpoint for one in same):
-            same.append(endpoint)
+    for record in analysis.configured:
+        if record.cache is not None:
+            same = known.setdefault(endpoint_key(record.endpoint), [])
+            if not any(one is record.endpoint for one in same):
+                same.append(record.endpoint)
     return known
 
 
@@ -130,13 +130,14 @@ def endpoint_key(endpoint: object) -> object:
     return id(endpoint)
 
 
-def _cached_records(analysis: Analysis) -> Iterator[RouteRecord]:
-    return (record for record in (*analysis.records, *analysis.asked) if record.cache is not None)
+def _names_endpoints(analysis: Analysis) -> bool:
+    """Whether some drop is by endpoint."""
+    return any(config.methods for record in analysis.configured for config in record.drops)
 
 
 def _row(record: RouteRecord, kind: str, specs: "_Specs", known: Mapping[object, list[object]]) -> Row:
     cached = None if record.cache is None else specs.of(record, record.cache)
-    drops = tuple([_drop(config, known) for config in record.drops])
+    drops = tuple([_drop(config, known) for config in record.drops]) if record.drops else ()
     return (kind, record.path, record.methods, record.endpoint, record.route, record.host, cached, drops)
 
 
@@ -156,7 +157,7 @@ class _Specs:
         token = overrides_token(overrides) if overrides else ()
         max_age = config.resolved_max_age(self._settings.controller.default_ttl)
         # A `key_func` may be equal to another one, or without a hash. Inputs that are equal are mostly the same.
-        key = (max_age, _fields_of(config), id(config.key_func), id(inputs), record.methods, token)
+        key = (max_age, _settings_in(vars(config)), id(config.key_func), id(inputs), record.methods, token)
         made = self._made.get(key)
         if made is None:
             spec = _cached(max_age, config, record.methods, inputs, token, self._settings)
@@ -164,7 +165,7 @@ class _Specs:
         return made[0]
 
 
-_fields_of = attrgetter(
+_settings_in = itemgetter(
     "stale_while_revalidate", "stale_if_error", "early_refresh", "jitter", "coalesce", "follower_timeout", "public",
     "etag", "strict_inputs", "tags", "vary_headers", "vary_cookies", "query", "ignore_query",
 )  # fmt: skip
@@ -237,13 +238,13 @@ def _drop(config: CacheDropConfig, known: Mapping[object, list[object]]) -> Drop
 
 def unmatched_endpoints(analysis: Analysis) -> Sequence[str]:
     """Warnings about endpoints in `CacheDropConfig.methods` that no cached route has, and no warning has named yet."""
-    if not any(config.methods for record in (*analysis.records, *analysis.asked) for config in record.drops):
+    if not _names_endpoints(analysis):
         return []
     known = {*cached_endpoints(analysis), *map(endpoint_key, analysis.skipped)}
     return [
         f"{record.path}: CacheDropConfig.methods names {getattr(method, '__qualname__', method)!s}, "
         "which is no cached endpoint"
-        for record in (*analysis.records, *analysis.asked)
+        for record in analysis.configured
         for config in record.drops
         for method in config.methods
         if endpoint_key(method) not in known

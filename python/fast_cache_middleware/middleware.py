@@ -167,7 +167,7 @@ class FastCacheMiddleware(_core.Middleware):
     @property
     def caches(self) -> bool:
         """Whether some route is cached."""
-        return self.analysis is not None and any(record.cache is not None for record in self.analysis.records)
+        return self.analysis is not None and any(record.cache is not None for record in self.analysis.configured)
 
     def _mark_schema(self, app: Any, prefix: str = "") -> None:
         controller = self.controller

@@ -41,18 +41,21 @@ class Responder:
         self._in_storage = external or bool(hooks & {"cache_response", "get_cached_response"})
         self._drops_in_storage = external or "invalidate_cache" in hooks
         self._records: tuple[RouteRecord, ...] = ()
-        self._numbers: dict[int, int] = {}
+        self._numbers: dict[int, int] | None = None
         self._sets = 0
         """How often something may have been kept in the storage."""
 
     def adopt(self, analysis: Analysis, numbered: tuple[RouteRecord, ...]) -> None:
         """Put an analysis to use; `numbered` are its records in the core's order."""
         self._records = numbered
-        self._numbers = {id(record): number for number, record in enumerate(numbered)}
+        self._numbers = None
 
     def number_of(self, record: RouteRecord) -> int | None:
         """The number of a record of the analysis in use."""
-        return self._numbers.get(id(record))
+        numbers = self._numbers
+        if numbers is None:  # few applications have a route that must be asked for
+            numbers = self._numbers = {id(one): number for number, one in enumerate(self._records)}
+        return numbers.get(id(record))
 
     async def respond(self, exchange: _core.Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request for a cached route."""

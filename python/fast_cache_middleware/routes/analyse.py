@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from . import chain, configs, template
 from . import framework as fw
-from .configs import NOTHING, ConfigReader, Configs, Rule
+from .configs import NOTHING, ConfigReader, Rule
 from .inputs import declared_inputs, raw_inputs, with_headers
 from .record import Analysis, Inputs, InsideMiddleware, RouteRecord, Watch
-from .walk import Found, Walk
+from .walk import Walk
 
 
 def analyse(app_or_router: Any, *, rules: Sequence[Rule] = (), inner: Any = None) -> Analysis:
@@ -36,6 +35,9 @@ def analyse(app_or_router: Any, *, rules: Sequence[Rule] = (), inner: Any = None
 
 
 class _Analyser:
+    """One reading of an application: the walk finds its routes, then each gets its configs, and what has some gets the
+    inputs of its code."""
+
     def __init__(self, root: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, ...]) -> None:
         self.root, self.rules, self.inside = root, rules, inside
         self.paths = {rule.path for rule in rules}
@@ -43,98 +45,104 @@ class _Analyser:
         self.is_raw = any(one.kind == "unknown" for one in inside)
         self.has_cors = any(one.kind == "cors" for one in inside)
         self.reader = ConfigReader()
-        self.records: list[RouteRecord] = []
-        self.asked: list[RouteRecord] = []
-        self.index: dict[tuple[int, ...], tuple[RouteRecord, ...]] = {}
+        self.configured: list[RouteRecord] = []
         self.warnings: list[str] = []
         self.skipped: list[object] = []
 
     def result(self) -> Analysis:
         walk = Walk(self.root)
-        for found in walk.found:
-            lines = self._lines(found) if found.kind == "route" else (_line(found, found.methods, NOTHING, None),)
-            (self.asked if found.hidden else self.records).extend(lines)
-            if found.kind != "ask":
-                self.index[found.chain] = lines
-        self.warnings += (f"{prefix or '/'}: {_own_routing(app)}" for prefix, app in walk.unread)
-        self.warnings += (
-            f"{type(rule).__name__}({rule.path!r}) matches no route" for rule in self.rules if id(rule) not in self.used
-        )
-        about_order = chain.warning(self.inside)
-        if about_order is not None and any(record.cache is not None for record in (*self.records, *self.asked)):
-            self.warnings.append(about_order)
+        records, asked = self._with_configs(walk.records), self._with_configs(walk.asked)
+        for record in self.configured:
+            self._complete(record)
+        self._warn(walk)
         return Analysis(
-            tuple(self.records),
+            records,
             Watch.over(walk.routers),
             self.root,
             self.inside,
             tuple(self.warnings),
-            tuple(self.asked),
-            self.index,
+            asked,
+            tuple(self.configured),
             tuple(walk.mounted.values()),
             tuple(walk.overriders.values()),
             tuple(self.skipped),
         )
 
-    def _lines(self, found: Found) -> tuple[RouteRecord, ...]:
-        own = self.reader.read(found.endpoint, None if found.source is None else found.source.dependant)
-        rules = self._rules(found)
-        if own is NOTHING and not rules:
-            return (_line(found, found.methods, NOTHING, None),)
-        made = []
-        for methods, mine in configs.split(found.methods, own, rules) if rules else ((found.methods, own),):
-            inputs: Inputs | None = None
-            if mine.cache is not None or mine.drops:
-                if mine.drops or (mine.cache is not None and mine.cache.parameter_names):
-                    configs.check(mine, partial(_name, found), found.path + (found.host or ""))
-                if (found.behind is not None or found.around) and mine.cache is not None and self._is_skipped(found):
-                    mine = replace(mine, cache=None)
-                inputs = self._inputs(found)
-                if mine.cache is not None and inputs.reads_body and (methods is None or "GET" in methods):
-                    self.warnings.append(f"{_name(found)}: its handler reads the request's body, so it is never cached")
-            made.append(_line(found, methods, mine, inputs))
-        return tuple(made)
+    def _with_configs(self, records: Sequence[RouteRecord]) -> tuple[RouteRecord, ...]:
+        """Each record with its configs; where rules tell its methods apart, one for each group of methods."""
+        found: list[RouteRecord] = []
+        for record in records:
+            own = self.reader.read(record.endpoint, record.dependant) if record.kind == "route" else NOTHING
+            rules = self._rules(record) if self.rules else ()
+            if not rules:
+                if own is not NOTHING:
+                    record.cache, record.drops = own
+                    self.configured.append(record)
+                found.append(record)
+                continue
+            for methods, (cache, drops) in configs.split(record.methods, own, rules):
+                line = replace(record, methods=methods, cache=cache, drops=drops)
+                if cache is not None or drops:
+                    self.configured.append(line)
+                found.append(line)
+        return tuple(found)
 
-    def _is_skipped(self, found: Found) -> bool:
+    def _rules(self, record: RouteRecord) -> tuple[Rule, ...]:
+        path, methods = record.path, record.methods
+        if record.kind != "route" or (path not in self.paths and template.without_convertors(path) not in self.paths):
+            return ()
+        matching = tuple(
+            rule
+            for rule in configs.matching(self.rules, path)
+            if methods is None or not methods.isdisjoint(rule.methods)
+        )
+        self.used.update(map(id, matching))
+        return matching
+
+    def _complete(self, record: RouteRecord) -> None:
+        """Check the configs of a record, and read what its code can see."""
+        configs.check(record, _name)
+        if record.cache is not None and (record.behind is not None or record.around) and self._is_skipped(record):
+            record.cache = None
+        inputs = record.inputs = self._inputs(record)
+        if inputs.reads_body and record.cache is not None and (record.methods is None or "GET" in record.methods):
+            self.warnings.append(f"{_name(record)}: its handler reads the request's body, so it is never cached")
+
+    def _is_skipped(self, record: RouteRecord) -> bool:
         """Whether a hit would skip something of this route's own; says so, unless that is another cache of ours."""
-        if found.behind is None and not found.around:
-            return False
-        unknown = [one.name for one in found.around if one.kind == "unknown"]
-        if found.behind is not None:
-            path, names = found.behind.mount or "/", found.behind.names
+        unknown = [one.name for one in record.around if one.kind == "unknown"]
+        if record.behind is not None:
+            path, names = record.behind.mount or "/", record.behind.names
             text = f"{path} is mounted with middleware of its own ({', '.join(names)}), which a hit would skip, "
             text += "so its routes are not cached"
             if "FastCacheMiddleware" not in names and text not in self.warnings:
                 self.warnings.append(text)
         elif unknown:
-            text = f"{_name(found)}: it is wrapped in {', '.join(unknown)}, which a hit would skip, so it is not cached"
+            text = f"{_name(record)}: it is wrapped in {', '.join(unknown)}, which a hit would skip, so it is not "
+            text += "cached"
             if text not in self.warnings:
                 self.warnings.append(text)
         else:
             return False
-        self.skipped.append(found.endpoint)
+        self.skipped.append(record.endpoint)
         return True
 
-    def _rules(self, found: Found) -> tuple[Rule, ...]:
-        if not self.rules:
-            return ()
-        if found.path not in self.paths and template.without_convertors(found.path) not in self.paths:
-            return ()
-        matching = tuple(
-            rule
-            for rule in configs.matching(self.rules, found.path)
-            if found.methods is None or not found.methods.isdisjoint(rule.methods)
-        )
-        self.used.update(map(id, matching))
-        return matching
-
-    def _inputs(self, found: Found) -> Inputs:
-        if found.source is None:
-            inputs = raw_inputs(found.path)
+    def _inputs(self, record: RouteRecord) -> Inputs:
+        if record.dependant is None:
+            inputs = raw_inputs(record.path)
         else:
-            inputs = declared_inputs(found.source.dependant, found.path, raw=found.raw or self.is_raw)
-        has_cors = self.has_cors or (found.around and any(one.kind == "cors" for one in found.around))
+            inputs = declared_inputs(record.dependant, record.path, raw=record.raw or self.is_raw)
+        has_cors = self.has_cors or (record.around and any(one.kind == "cors" for one in record.around))
         return with_headers(inputs, "origin") if has_cors else inputs
+
+    def _warn(self, walk: Walk) -> None:
+        self.warnings += (f"{prefix or '/'}: {_own_routing(app)}" for prefix, app in walk.unread)
+        self.warnings += (
+            f"{type(rule).__name__}({rule.path!r}) matches no route" for rule in self.rules if id(rule) not in self.used
+        )
+        about_order = chain.warning(self.inside)
+        if about_order is not None and any(record.cache is not None for record in self.configured):
+            self.warnings.append(about_order)
 
 
 def _of_rules(app: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, ...]) -> Analysis:
@@ -147,31 +155,16 @@ def _of_rules(app: Any, rules: Sequence[Rule], inside: tuple[InsideMiddleware, .
         if any(one.kind == "cors" for one in inside):
             inputs = with_headers(inputs, "origin")
         records += (
-            RouteRecord("route", path, group, None, None, None, mine.cache, mine.drops, inputs)
-            for group, mine in configs.split(methods, NOTHING, same)
+            RouteRecord("route", path, group, None, None, cache=cache, drops=drops, inputs=inputs)
+            for group, (cache, drops) in configs.split(methods, NOTHING, same)
         )
-    return Analysis(tuple(records), Watch(), app, inside, ())
+    return Analysis(tuple(records), Watch(), app, inside, (), configured=tuple(records))
 
 
-def _line(found: Found, methods: frozenset[str] | None, mine: Configs, inputs: Inputs | None) -> RouteRecord:
-    return RouteRecord(
-        found.kind,
-        found.path,
-        methods,
-        found.endpoint,
-        found.route,
-        found.host,
-        mine.cache,
-        mine.drops,
-        inputs,
-        found.effective,
-    )
-
-
-def _name(found: Found) -> str:
-    methods = found.methods or ()
+def _name(record: RouteRecord) -> str:
+    methods = record.methods or ()
     shown = "/".join(sorted(methods - {"HEAD"} if "GET" in methods else methods)) if methods else "any method"
-    return f"{shown} {found.path}"
+    return f"{shown} {record.path}"
 
 
 def _own_routing(app: Any) -> str:

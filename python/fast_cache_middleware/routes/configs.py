@@ -3,29 +3,24 @@
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from types import FunctionType, MethodType
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fast_cache_middleware.config import CacheConfig, CacheDropConfig
 from fast_cache_middleware.exceptions import ConfigError
 from fast_cache_middleware.rules import CacheRule, DropRule, marks_of
 
 from . import template
+from .record import RouteRecord
 
 AnyConfig = CacheConfig | CacheDropConfig
 Rule = CacheRule | DropRule
 
 
-@dataclass(slots=True, eq=False)
-class Configs:
-    """What one route is to do. Never changed once it is made."""
+Configs = tuple[CacheConfig | None, tuple[CacheDropConfig, ...]]
+"""What one route is to do."""
 
-    cache: CacheConfig | None = None
-    drops: tuple[CacheDropConfig, ...] = ()
-
-
-NOTHING = Configs()
+NOTHING: Final[Configs] = (None, ())
 
 
 class ConfigReader:
@@ -42,7 +37,7 @@ class ConfigReader:
             if not inner:
                 return NOTHING
             if len(inner) == 1 and type(inner[0].call) is CacheConfig:
-                return Configs(inner[0].call)
+                return inner[0].call, ()
         cache: CacheConfig | None = None
         drops: dict[int, CacheDropConfig] = {}
         for config in self._configs(inner, []):
@@ -54,7 +49,7 @@ class ConfigReader:
             marks = marks_of(endpoint)
             cache = marks.cache or cache
             drops.update((id(config), config) for config in marks.drops)
-        return Configs(cache, tuple(drops.values())) if cache is not None or drops else NOTHING
+        return (cache, tuple(drops.values())) if cache is not None or drops else NOTHING
 
     def _configs(self, dependants: Iterable[Any], found: list[AnyConfig]) -> list[AnyConfig]:
         for dependant in dependants:
@@ -79,13 +74,13 @@ class ConfigReader:
         return made
 
 
-def check(configs: Configs, name: Callable[[], str], path: str) -> None:
-    """Raise `ConfigError` where a template of a config names a path parameter that the route does not have; `name` is
-    what to call the route then."""
-    for config in (configs.cache, *configs.drops):
+def check(record: RouteRecord, name: Callable[[RouteRecord], str]) -> None:
+    """Raise `ConfigError` where a template of a config names a path parameter that the route does not have; `name`
+    says what to call the route."""
+    for config in (record.cache, *record.drops):
         if config is None or not config.parameter_names:
             continue
-        known = template.parameters(path)
+        known = template.parameters(record.path + (record.host or ""))
         if config.parameter_names <= known.keys():
             continue
         unknown = min(config.parameter_names - known.keys())
@@ -93,7 +88,7 @@ def check(configs: Configs, name: Callable[[], str], path: str) -> None:
         in_tags = any(unknown in template.parameters(tag) for tag in config.tags)
         has = ", ".join(map(repr, known)) or "none"
         raise ConfigError(
-            f"{name()}: {kind}.{'tags' if in_tags else 'paths'} names {unknown!r}, "
+            f"{name(record)}: {kind}.{'tags' if in_tags else 'paths'} names {unknown!r}, "
             f"which is not a path parameter of this route (it has {has})"
         )
 
@@ -115,8 +110,8 @@ def split(
     considered = list(named) if methods is None else sorted(methods)
     groups: dict[tuple[int, ...], tuple[Configs, list[str]]] = {}
     for method in considered:
-        configs = _with_rules(method, own, rules)
-        identity = tuple(map(id, (configs.cache, *configs.drops)))
+        cache, drops = configs = _with_rules(method, own, rules)
+        identity = tuple(map(id, (cache, *drops)))
         groups.setdefault(identity, (configs, []))[1].append(method)
     lines: list[tuple[frozenset[str] | None, Configs]] = [
         (frozenset(members), configs) for configs, members in groups.values()
@@ -125,14 +120,14 @@ def split(
 
 
 def _with_rules(method: str, own: Configs, rules: Sequence[Rule]) -> Configs:
-    cache, drops = own.cache, {id(config): config for config in own.drops}
+    cache, drops = own[0], {id(config): config for config in own[1]}
     for rule in rules:
         if method in rule.methods or (method == "HEAD" and "GET" in rule.methods):
             if isinstance(rule, DropRule):
                 drops[id(rule.config)] = rule.config
-            elif own.cache is None:
+            elif own[0] is None:
                 cache = rule.config
-    return Configs(cache, tuple(drops.values()))
+    return cache, tuple(drops.values())
 
 
 def _made_by(factory: Callable[[], Any]) -> AnyConfig | None:

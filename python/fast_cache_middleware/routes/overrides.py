@@ -14,7 +14,7 @@ Overrides = Mapping[Any, Any]
 
 def overrides_of(record: RouteRecord) -> Overrides:
     """The overrides that FastAPI would apply to this route now; empty almost always."""
-    provider = getattr(_source(record), "dependency_overrides_provider", None)
+    provider = getattr(record.node, "dependency_overrides_provider", None)
     overrides: Overrides = getattr(provider, "dependency_overrides", None) or {}
     return overrides
 
@@ -27,7 +27,7 @@ def overrides_token(overrides: Overrides) -> tuple[int, ...]:
 def inputs_with_overrides(record: RouteRecord, overrides: Overrides) -> Inputs:
     """The inputs of a route together with those of whatever overrides one of its dependencies."""
     inputs = record.inputs or raw_inputs(record.path)
-    dependant = getattr(_source(record), "dependant", None)
+    dependant = record.dependant
     if dependant is None or not overrides:
         return inputs
     for overriding in _overriding(dependant, overrides, set()):
@@ -37,10 +37,6 @@ def inputs_with_overrides(record: RouteRecord, overrides: Overrides) -> Inputs:
             return as_raw(inputs)
         inputs = united(inputs, seen)
     return as_raw(inputs) if inputs.raw else inputs
-
-
-def _source(record: RouteRecord) -> Any:
-    return record.route if record.effective is None else record.effective
 
 
 def _overriding(dependant: Any, overrides: Overrides, seen: set[int]) -> Iterator[Any]:

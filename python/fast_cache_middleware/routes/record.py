@@ -1,7 +1,8 @@
 """The analysed application as plain data."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from fast_cache_middleware.config import CacheConfig, CacheDropConfig
@@ -37,10 +38,29 @@ class Inputs:
     """Path parameters whose declared type reads several spellings as one value (`7` and `07`)."""
 
 
+@dataclass(frozen=True, slots=True)
+class InsideMiddleware:
+    """A middleware between ours and the router: a hit skips it."""
+
+    name: str
+    kind: Literal["neutral", "cors", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A mount whose routes have middleware of its own in front of them, which a hit would skip."""
+
+    mount: str
+    names: tuple[str, ...]
+
+
 @dataclass(slots=True, eq=False)
 class RouteRecord:
-    """One line of the ordered table: the first full match of path and method wins. Never changed once it is made; not
-    frozen, as making a thousand frozen ones takes a millisecond more."""
+    """One line of the ordered table: the first full match of path and method wins.
+
+    The walk makes it, the analysis completes it where it has a config, and nothing changes it after that. It is not
+    frozen, as making a thousand frozen ones takes a millisecond more.
+    """
 
     kind: RouteKind
     path: str
@@ -52,12 +72,22 @@ class RouteRecord:
     route: object | None
     """What it puts into `scope["route"]`, `None` where it puts nothing."""
     host: str | None = None
+    parents: tuple[int, ...] = ()
+    """The identities of the framework's nodes on the way to this one."""
+    node: Any = None
+    """The framework's own node: a route, a mount, or FastAPI's context of one that came by `include_router`."""
+    dependant: Any = None
+    """What a route of FastAPI declares."""
+    raw: bool = False
+    """The route hands the whole request to code that declares nothing."""
+    behind: Behind | None = None
+    around: tuple[InsideMiddleware, ...] = ()
+    """The middlewares of this route alone."""
+
     cache: CacheConfig | None = None
     drops: tuple[CacheDropConfig, ...] = ()
     inputs: Inputs | None = None
     """Known where there is a `cache` or a drop."""
-    effective: object | None = None
-    """FastAPI's effective route context, where the route came by `include_router` (0.137 and later)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +116,7 @@ class Watch:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class InsideMiddleware:
-    """A middleware between ours and the router: a hit skips it."""
-
-    name: str
-    kind: Literal["neutral", "cors", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Analysis:
     """The routes of one application, in the order in which the framework tries them."""
 
@@ -105,11 +127,24 @@ class Analysis:
     warnings: tuple[str, ...]
     asked: tuple[RouteRecord, ...] = ()
     """Routes behind an `ask` record: they never match by path, only `ask_framework` finds them."""
-    index: Mapping[tuple[int, ...], tuple[RouteRecord, ...]] = field(default_factory=dict, repr=False, compare=False)
-    """Records by the identities of the framework's nodes on the way to them."""
+    configured: tuple[RouteRecord, ...] = ()
+    """Those of both that have a config."""
     mounted: tuple[tuple[str, Any], ...] = ()
     """The applications mounted in this one, each with the prefix of its first mount."""
     overriders: tuple[Any, ...] = ()
     """What has `dependency_overrides` that count for these routes: this application and those mounted in it."""
     skipped: tuple[object, ...] = ()
     """The endpoints with a `CacheConfig` that are not cached since a hit would skip a middleware of theirs."""
+
+    def at_node(self, nodes: tuple[int, ...]) -> Sequence[RouteRecord]:
+        """The records of one of the framework's nodes, by the identities of those on the way to it and its own."""
+        return self._by_nodes.get(nodes, ())
+
+    @cached_property
+    def _by_nodes(self) -> Mapping[tuple[int, ...], Sequence[RouteRecord]]:
+        # Few applications have a route that only the framework finds.
+        found: dict[tuple[int, ...], list[RouteRecord]] = {}
+        for record in (*self.records, *self.asked):
+            if record.kind != "ask":
+                found.setdefault((*record.parents, id(record.node)), []).append(record)
+        return found

@@ -36,7 +36,7 @@ def ask_framework_with_parameters(analysis: Analysis, scope: Scope) -> tuple[Rou
     if chain is None:
         return None
     method = scope["method"]
-    for record in analysis.index.get(chain, ()):
+    for record in analysis.at_node(chain):
         if record.methods is None or method in record.methods:
             return record, dict(copied.get("path_params", {}))
     return None

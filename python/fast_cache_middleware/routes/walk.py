@@ -6,45 +6,15 @@ from typing import Any, Final
 from . import chain as middlewares
 from . import framework as fw
 from . import template
-from .record import InsideMiddleware, RouteKind
+from .record import Behind, RouteRecord
 
 _HANDLING: Final = ("get_route_handler", "handle")
 
 
 @dataclass(frozen=True, slots=True)
-class Behind:
-    """Routes of a mounted app with middleware of its own, which a hit would skip."""
-
-    mount: str
-    names: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class Found:
-    """A route before its configs are read."""
-
-    kind: RouteKind
-    path: str
-    methods: frozenset[str] | None
-    endpoint: object
-    route: object | None
-    host: str | None
-    chain: tuple[int, ...]
-    source: Any = None
-    """What has `.dependant`, for a route of FastAPI."""
-    effective: object | None = None
-    raw: bool = False
-    """The route hands the whole request to code that declares nothing."""
-    hidden: bool = False
-    behind: Behind | None = None
-    around: tuple[InsideMiddleware, ...] = ()
-    """The middlewares of this route alone."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Place:
     prefix: str = ""
-    chain: tuple[int, ...] = ()
+    parents: tuple[int, ...] = ()
     host: str | None = None
     hidden: bool = False
     raw: bool = False
@@ -57,10 +27,13 @@ class _Place:
 
 
 class Walk:
-    """One walk over one application; `found`, `routers`, `mounted`, `overriders` and `unread` are its result."""
+    """One walk over one application; its public attributes are its result."""
 
     def __init__(self, root: Any) -> None:
-        self.found: list[Found] = []
+        self.records: list[RouteRecord] = []
+        """The routes, mounts and unknown matchers, in order; no config is read yet."""
+        self.asked: list[RouteRecord] = []
+        """The routes that only the framework finds."""
         self.routers: list[Any] = []
         """Every router whose routes were walked, the outermost first."""
         self.mounted: dict[int, tuple[str, Any]] = {}
@@ -70,7 +43,7 @@ class Walk:
         self.unread: list[tuple[str, Any]] = []
         """The mounted applications and routers that route in their own way, with their prefix."""
         self._open: set[int] = set()
-        self._methods: dict[frozenset[str], frozenset[str]] = {}
+        self._methods: dict[object, frozenset[str]] = {}
         self._root = root
         router = root.router if isinstance(root, fw.Starlette) else root
         self._note_overrider(root)
@@ -88,66 +61,70 @@ class Walk:
 
     def _route(self, route: Any, at: _Place) -> None:
         if fw.APIRoute is not None and isinstance(route, fw.APIRoute):
-            self._api_route(route, route, at, None)
+            self._api_route(route, route, at)
         elif isinstance(route, fw.Route):
-            self._plain_route(route, at, id(route), None)
+            self._plain_route(route, route, at)
         elif isinstance(route, fw.Mount):
-            self._mount(route, at, id(route))
+            self._mount(route, route, at)
         elif fw.IncludedRouter is not None and isinstance(route, fw.IncludedRouter):
             self._included(route, at)
         elif isinstance(route, fw.Host):
-            self._host(route, at, id(route))
+            self._host(route, route, at)
         elif not (isinstance(route, fw.WebSocketRoute) and _inherits_matches(route, fw.WebSocketRoute)):
             self._ask(at, "")
 
-    def _api_route(self, route: Any, source: Any, at: _Place, effective: Any) -> None:
-        app = _app_of(source, route)
-        usual, endpoint = middlewares.is_handler(app), source.endpoint
+    def _api_route(self, route: Any, node: Any, at: _Place) -> None:
         as_made = _is_as_made(route)
+        app, endpoint = route.app if node is route else _app_of(node, route), node.endpoint
+        usual = middlewares.is_handler(app)
         raw = at.raw or not (usual and (as_made or fw.inherits(route, fw.APIRoute, *_HANDLING)))
-        found = Found(
-            "route", at.prefix + source.path, self._methods_of(source), endpoint, route, at.host,
-            (*at.chain, id(source)), source, effective, raw, at.hidden, at.behind,
-            () if usual else middlewares.around(app, endpoint),
+        record = RouteRecord(
+            "route", at.prefix + node.path, self._methods_of(node), endpoint, route, at.host, at.parents, node,
+            node.dependant, raw, at.behind, () if usual else middlewares.around(app, endpoint),
         )  # fmt: skip
-        self._add_route(found, source, as_made or _inherits_matches(route, fw.APIRoute), at)
+        self._add_route(record, node, as_made or _inherits_matches(route, fw.APIRoute), at)
 
-    def _plain_route(self, route: Any, at: _Place, identity: int, effective: Any) -> None:
-        methods = self._methods_of(route)
-        chain, in_scope = (*at.chain, identity), at.route_in_scope(route)
+    def _plain_route(self, route: Any, node: Any, at: _Place) -> None:
         usual = middlewares.is_handler(route.app)
-        found = Found(
-            "route", at.prefix + route.path, methods, route.endpoint, in_scope, at.host, chain, None, effective, True,
-            at.hidden, at.behind, () if usual else middlewares.around(route.app, route.endpoint),
+        record = RouteRecord(
+            "route", at.prefix + route.path, self._methods_of(route), route.endpoint, at.route_in_scope(route),
+            at.host, at.parents, node, None, True, at.behind,
+            () if usual else middlewares.around(route.app, route.endpoint),
         )  # fmt: skip
-        self._add_route(found, route, _inherits_matches(route, fw.Route), at)
+        self._add_route(record, route, _inherits_matches(route, fw.Route), at)
 
     def _methods_of(self, source: Any) -> frozenset[str] | None:
         """The methods of a route; the same object for all that have the same."""
         methods = source.methods
         if not methods:
             return None
-        methods = frozenset(methods)
-        return self._methods.setdefault(methods, methods)
+        # Nearly always it is one, and a text is sooner looked up than a set.
+        (key,) = methods if len(methods) == 1 else (frozenset(methods),)
+        return self._methods.get(key) or self._methods.setdefault(key, frozenset(methods))
 
-    def _add_route(self, found: Found, source: Any, honest: bool, at: _Place) -> None:
+    def _add_route(self, record: RouteRecord, source: Any, honest: bool, at: _Place) -> None:
+        """Put a route where it belongs; `honest` says that it matches as routes of the framework do."""
+        if at.hidden:
+            self.asked.append(record)
+            return
         path, convertors = source.path, source.param_convertors
         plain = honest and template.is_plain(path, source.path_regex, convertors)
-        if not at.hidden and not (plain and template.has_distinct_names(at.prefix, path)):
-            known = plain or (honest and template.has_custom_convertor(path, convertors) and _starts_as_written(source))
-            self._ask(at, template.literal_prefix(path) if known else "")
-            found.hidden = True
-        self.found.append(found)
+        if plain and (not at.prefix or template.has_distinct_names(at.prefix, path)):
+            self.records.append(record)
+            return
+        known = plain or (honest and template.has_custom_convertor(path, convertors) and _starts_as_written(source))
+        self._ask(at, template.literal_prefix(path) if known else "")
+        self.asked.append(record)
 
     def _ask(self, at: _Place, path: str) -> None:
         if not at.hidden:
             prefix = template.literal_prefix(at.prefix)
             prefix = prefix if prefix != at.prefix else prefix + path
-            self.found.append(Found("ask", prefix, None, None, None, at.host, at.chain))
+            self.records.append(RouteRecord("ask", prefix, None, None, None, at.host))
 
-    def _mount(self, mount: Any, at: _Place, identity: int) -> None:
-        prefix = at.prefix + mount.path
-        at = replace(at, chain=(*at.chain, identity), outer_route=at.route_in_scope(mount))
+    def _mount(self, mount: Any, node: Any, at: _Place) -> None:
+        prefix, outer = at.prefix + mount.path, at
+        at = replace(at, parents=(*at.parents, id(node)), outer_route=at.route_in_scope(mount))
         honest = _inherits_matches(mount, fw.Mount) and template.is_plain(
             mount.path + "/{path:path}", mount.path_regex, mount.param_convertors
         )
@@ -161,14 +138,15 @@ class Walk:
         inner = replace(at, prefix=prefix, hidden=at.hidden or ask)
         self._inside(inside, inner, mount, fw.Mount, prefix)
         if not inner.hidden:
-            self.found.append(Found("opaque", prefix, None, mount.app, at.outer_route, at.host, at.chain))
+            opaque = RouteRecord("opaque", prefix, None, mount.app, at.outer_route, at.host, outer.parents, node)
+            self.records.append(opaque)
 
-    def _host(self, host: Any, at: _Place, identity: int) -> None:
+    def _host(self, host: Any, node: Any, at: _Place) -> None:
         self._ask(at, "")
         inside = self._read(at.prefix, host.app)
         inner = replace(
             at,
-            chain=(*at.chain, identity),
+            parents=(*at.parents, id(node)),
             host=host.host,
             hidden=True,
             outer_route=at.route_in_scope(host),
@@ -211,13 +189,13 @@ class Walk:
         for context in _contexts(node):
             original, starlette_route = context.original_route, context.starlette_route
             if isinstance(original, fw.APIRoute):
-                self._api_route(original, context, at, context)
+                self._api_route(original, context, at)
             elif isinstance(original, fw.Route):
-                self._plain_route(starlette_route, at, id(context), context)
+                self._plain_route(starlette_route, context, at)
             elif isinstance(original, fw.Mount):
-                self._mount(starlette_route, at, id(context))
+                self._mount(starlette_route, context, at)
             elif isinstance(original, fw.Host):
-                self._host(starlette_route, at, id(context))
+                self._host(starlette_route, context, at)
             elif not isinstance(original, fw.WebSocketRoute):
                 self._ask(at, "")
 

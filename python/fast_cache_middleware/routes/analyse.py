@@ -7,7 +7,7 @@ from typing import Any
 from . import chain, configs, template
 from . import framework as fw
 from .configs import NOTHING, ConfigReader, Rule
-from .inputs import declared_inputs, raw_inputs, with_headers
+from .inputs import InputsReader, raw_inputs, with_headers
 from .record import Analysis, Inputs, InsideMiddleware, RouteRecord, Watch
 from .walk import Walk
 
@@ -44,7 +44,7 @@ class _Analyser:
         self.used: set[int] = set()
         self.is_raw = any(one.kind == "unknown" for one in inside)
         self.has_cors = any(one.kind == "cors" for one in inside)
-        self.reader = ConfigReader()
+        self.configs, self.inputs = ConfigReader(), InputsReader()
         self.configured: list[RouteRecord] = []
         self.warnings: list[str] = []
         self.skipped: list[object] = []
@@ -72,7 +72,7 @@ class _Analyser:
         """Each record with its configs; where rules tell its methods apart, one for each group of methods."""
         found: list[RouteRecord] = []
         for record in records:
-            own = self.reader.read(record.endpoint, record.dependant) if record.kind == "route" else NOTHING
+            own = self.configs.read(record.endpoint, record.dependant) if record.kind == "route" else NOTHING
             rules = self._rules(record) if self.rules else ()
             if not rules:
                 if own is not NOTHING:
@@ -131,7 +131,7 @@ class _Analyser:
         if record.dependant is None:
             inputs = raw_inputs(record.path)
         else:
-            inputs = declared_inputs(record.dependant, record.path, raw=record.raw or self.is_raw)
+            inputs = self.inputs.declared(record.dependant, record.path, raw=record.raw or self.is_raw)
         has_cors = self.has_cors or (record.around and any(one.kind == "cors" for one in record.around))
         return with_headers(inputs, "origin") if has_cors else inputs
 

@@ -2,8 +2,7 @@
 
 import functools
 import types
-from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -71,152 +70,152 @@ def united(first: Inputs, second: Inputs) -> Inputs:
     )
 
 
-def declared_inputs(dependant: Any, path: str, *, raw: bool = False) -> Inputs:
-    """The inputs of a route of FastAPI with the full template `path`."""
-    if not raw:
-        inputs = _of_path_alone(dependant, path)
-        if inputs is not None:
-            return inputs
-    reader = _Reader(path, raw)
-    reader.read(dependant)
-    return reader.result()
+class InputsReader:
+    """Reads the inputs of routes, and what many routes share only once: types, models, and the result."""
 
+    def __init__(self) -> None:
+        self._made: dict[tuple[Any, ...], Inputs] = {}
+        self._kinds: dict[type, FoldedType | None] = {}
+        self._models: dict[type, list[str | None] | None] = {}
+        self._known: dict[type, bool] = {}
 
-def _of_path_alone(dependant: Any, path: str) -> Inputs | None:
-    """The inputs of an endpoint that declares path parameters and configs, and nothing else; `None` for any other.
-
-    `_Reader` would say the same, and take three times as long.
-    """
-    dependant_class: Any = type(dependant)
-    if (
-        dependant.query_params or dependant.header_params or dependant.cookie_params or dependant.body_params
-        or dependant.request_param_name or dependant.http_connection_param_name or ":" in path
-        or type(dependant.call) is not types.FunctionType or not _is_known(dependant_class)
-    ):  # fmt: skip
-        return None
-    for inner in dependant.dependencies:
-        if type(inner.call) not in _CONFIGS:
-            return None
-    canonical: dict[str, FoldedType] = {}
-    for field in dependant.path_params:
-        folded = _folded(_annotation(field))
-        if folded is not None:
-            canonical[field.alias] = folded
-    return _inputs_of_path(tuple(canonical.items()))
-
-
-@functools.lru_cache(maxsize=1024)
-def _inputs_of_path(canonical: tuple[tuple[str, FoldedType], ...]) -> Inputs:
-    return _inputs(False, (), (), False, (), False, (), (), (), False, canonical)
-
-
-@functools.lru_cache(maxsize=1024)
-def _inputs(*fields: Any) -> Inputs:
-    """`Inputs`, made once: many routes see the same."""
-    return Inputs(*fields)
-
-
-class _Reader:
-    def __init__(self, path: str, raw: bool) -> None:
-        self.raw, self.reads_body, self.authorization = raw, False, False
-        self.whole: set[str] = set()
-        self.names: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self.secrets: defaultdict[str, dict[str, None]] = defaultdict(dict)
-        self.canonical: dict[str, FoldedType] = dict(_from_convertors(path))
-
-    def read(self, dependant: Any) -> None:
-        dependant_class: Any = type(dependant)
-        if not _is_known(dependant_class):
-            self.raw = True
+    def declared(self, dependant: Any, path: str, *, raw: bool = False) -> Inputs:
+        """The inputs of a route of FastAPI with the full template `path`."""
+        if type(dependant) not in self._known:
+            self._known[type(dependant)] = _has_known_fields(type(dependant))
+        raw = raw or not self._known[type(dependant)]
+        if not raw and ":" not in path and _declares_path_alone(dependant):
+            return self._of_path(dependant.path_params)
+        seen = _Seen(raw, dict(_from_convertors(path)))
         pending = [dependant]
         while pending:
             current = pending.pop()
             call = current.call
-            if type(call) is not types.FunctionType and (_is_config(call) or self._scheme(call)):
+            if type(call) is not types.FunctionType and (_is_config(call) or _reads_as_scheme(call, seen)):
                 continue
             pending += current.dependencies
             if (current.request_param_name or current.http_connection_param_name) and not _is_ours(call):
-                self.raw = True
+                seen.raw = True
             if current.body_params:
-                self.reads_body = True
-            for field in current.query_params:
-                self._field("query", field)
-            for field in current.header_params:
-                self._field("header", field)
-            for field in current.cookie_params:
-                self._field("cookie", field)
+                seen.reads_body = True
             for field in current.path_params:
-                folded = _folded(_annotation(field))
+                folded = self._folded(field)
                 if folded is not None:
-                    self.canonical[field.alias] = folded
+                    seen.canonical[field.alias] = folded
+            for field in current.query_params:
+                self._field("query", field, seen)
+            for field in current.header_params:
+                self._field("header", field, seen)
+            for field in current.cookie_params:
+                self._field("cookie", field, seen)
+        values = seen.values()
+        return self._made.get(values) or self._made.setdefault(values, Inputs(*values))
 
-    def _scheme(self, call: Any) -> bool:
-        if fw.SecurityBase is None or not isinstance(call, fw.SecurityBase):
-            return False
-        place = _security_calls().get(type(call).__call__)
-        if place is None:
-            return False
-        if place == "authorization":
-            self.authorization = True
-            return True
-        name = getattr(getattr(call, "model", None), "name", None)
-        if not isinstance(name, str):
-            return False
-        self._secret(place, name.lower() if place == "header" else name)
-        return True
+    def _of_path(self, fields: Iterable[Any]) -> Inputs:
+        """The inputs of code that sees these path parameters and nothing else: what `_Seen` says, in a third of the
+        time."""
+        canonical: tuple[tuple[str, FoldedType], ...] = ()
+        for field in fields:
+            folded = self._folded(field)
+            if folded is not None:
+                canonical += ((field.alias, folded),)
+        known = self._made.get(canonical)
+        if known is None:
+            known = self._made[canonical] = Inputs(False, (), (), False, (), False, canonical=canonical)
+        return known
 
-    def _secret(self, place: str, name: str) -> None:
-        if place == "header" and name == "authorization":
-            self.authorization = True
-        elif place == "header" and name == "cookie":
-            self.whole.add("cookie")
-        else:
-            self.secrets[place][name] = None
-
-    def _field(self, place: str, field: Any) -> None:
+    def _field(self, place: str, field: Any, seen: "_Seen") -> None:
         info = field.field_info
         names = _names(field.alias, info)
         if getattr(field, "config", None):
             names.append(field.name)
         annotation = _annotation(field)
         for model in _models(annotation):
-            inner = _model_names(model)
+            inner = self._model_names(model)
             if inner is None or getattr(info, "metadata", None) or get_origin(annotation) is Annotated:
-                self.whole.add(place)
+                names.append(None)
             else:
                 names += inner
                 if place == "header":
                     names += [name.replace("_", "-") for name in inner if name is not None]
-        if None in names:
-            self.whole.add(place)
         for name in names:
-            if name is None:
-                continue
-            if place != "header":
-                self.names[place][name] = None
-            elif (lower := name.lower()) in ("authorization", "cookie", "proxy-authorization"):
-                self._secret("header", lower)
-            else:
-                self.names["header"][lower] = None
+            seen.add(place, name)
 
-    def result(self) -> Inputs:
-        names, secrets, raw = self.names, self.secrets, self.raw
-        canonical = tuple(self.canonical.items())
-        if not (names or secrets or raw or self.whole):
-            return _inputs(False, (), (), False, (), self.authorization, (), (), (), self.reads_body, canonical)
-        return _inputs(
+    def _model_names(self, model: type) -> list[str | None] | None:
+        if model not in self._models:
+            self._models[model] = _model_names(model)
+        return self._models[model]
+
+    def _folded(self, field: Any) -> FoldedType | None:
+        annotation = _annotation(field)
+        if not isinstance(annotation, type):
+            return _folded(annotation)
+        if annotation not in self._kinds:
+            self._kinds[annotation] = _kind(annotation)
+        return self._kinds[annotation]
+
+
+def _declares_path_alone(dependant: Any) -> bool:
+    """Whether an endpoint declares path parameters and configs, and nothing else."""
+    for inner in dependant.dependencies:
+        if type(inner.call) not in _CONFIGS:
+            return False
+    return type(dependant.call) is types.FunctionType and not (
+        dependant.query_params or dependant.header_params or dependant.cookie_params or dependant.body_params
+        or dependant.request_param_name or dependant.http_connection_param_name
+    )  # fmt: skip
+
+
+class _Seen:
+    """What the code of one route was found to see."""
+
+    def __init__(self, raw: bool, canonical: dict[str, FoldedType]) -> None:
+        self.raw, self.reads_body, self.authorization = raw, False, False
+        self.canonical = canonical
+        self.names: dict[tuple[str, str | None], None] = {}
+        """Places and names in order; without a name, it is the whole place."""
+        self.secrets: dict[tuple[str, str], None] = {}
+
+    def add(self, place: str, name: str | None) -> None:
+        """A name that is read; `None` where it is the whole place."""
+        if place != "header" or name is None:
+            self.names[place, name] = None
+        elif (lower := name.lower()) in ("authorization", "cookie", "proxy-authorization"):
+            self.add_secret("header", lower)
+        else:
+            self.names["header", lower] = None
+
+    def add_secret(self, place: str, name: str) -> None:
+        """A name whose value is a credential."""
+        if place == "header" and name == "authorization":
+            self.authorization = True
+        elif place == "header" and name == "cookie":
+            self.names["cookie", None] = None
+        else:
+            self.secrets[place, name] = None
+
+    def values(self) -> tuple[Any, ...]:
+        """The fields of `Inputs`."""
+        raw, canonical = self.raw, tuple(self.canonical.items())
+        if not (raw or self.names or self.secrets):
+            return (False, (), (), False, (), self.authorization, (), (), (), self.reads_body, canonical)
+        return (
             raw,
-            None if raw or "query" in self.whole else tuple(names["query"]),
-            tuple(names["header"]),
-            raw or "header" in self.whole,
-            None if raw or "cookie" in self.whole else tuple(names["cookie"]),
+            None if raw or ("query", None) in self.names else _of("query", self.names),
+            _of("header", self.names),
+            raw or ("header", None) in self.names,
+            None if raw or ("cookie", None) in self.names else _of("cookie", self.names),
             self.authorization,
-            tuple(secrets["header"]),
-            tuple(secrets["query"]),
-            tuple(secrets["cookie"]),
+            _of("header", self.secrets),
+            _of("query", self.secrets),
+            _of("cookie", self.secrets),
             self.reads_body,
             canonical,
         )
+
+
+def _of(place: str, found: Iterable[tuple[str, str | None]]) -> tuple[str, ...]:
+    return tuple([name for where, name in found if where == place and name is not None])
 
 
 def _merged(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
@@ -231,10 +230,29 @@ def _from_convertors(path: str) -> tuple[tuple[str, FoldedType], ...]:
 
 
 def _is_config(call: Any) -> bool:
+    if type(call) in _CONFIGS:
+        return True
     return isinstance(call, (CacheConfig, CacheDropConfig)) and type(call).__call__ in (
         CacheConfig.__call__,
         CacheDropConfig.__call__,
     )
+
+
+def _reads_as_scheme(call: Any, seen: _Seen) -> bool:
+    """Whether this is a security scheme as FastAPI has them; notes what it reads."""
+    if fw.SecurityBase is None or not isinstance(call, fw.SecurityBase):
+        return False
+    place = _security_calls().get(type(call).__call__)
+    if place is None:
+        return False
+    if place == "authorization":
+        seen.authorization = True
+        return True
+    name = getattr(getattr(call, "model", None), "name", None)
+    if not isinstance(name, str):
+        return False
+    seen.add_secret(place, name.lower() if place == "header" else name)
+    return True
 
 
 def _is_ours(call: Any) -> bool:
@@ -243,8 +261,7 @@ def _is_ours(call: Any) -> bool:
     return isinstance(module, str) and module.partition(".")[0] == __name__.partition(".")[0]
 
 
-@functools.cache
-def _is_known(dependant_class: Any) -> bool:
+def _has_known_fields(dependant_class: Any) -> bool:
     """Whether FastAPI's `Dependant` has only the fields that are read here."""
     fields = getattr(dependant_class, "__dataclass_fields__", None)
     if fields is None:
@@ -274,8 +291,6 @@ def _annotation(field: Any) -> Any:
 
 def _folded(annotation: Any) -> FoldedType | None:
     """The kind of a type that reads several spellings as one value; of a union, the kind that suits every member."""
-    if isinstance(annotation, type):
-        return _kind(annotation)
     kinds = {_kind(member) if isinstance(member, type) else None for member in _members(annotation)}
     for kind in ("bool", "date"):
         if kind in kinds:
@@ -309,7 +324,6 @@ def _named(alias: Any) -> Any:
     return getattr(alias, "__value__", None) if inner is None else inner
 
 
-@functools.lru_cache(maxsize=256)
 def _kind(one: Any) -> FoldedType | None:
     for base, kind in _FOLDED:
         if issubclass(one, base):
@@ -339,7 +353,6 @@ def _names(alias: Any, info: Any) -> list[str | None]:
     return found
 
 
-@functools.lru_cache(maxsize=1024)
 def _model_names(model: Any) -> list[str | None] | None:
     """The names a model of parameters reads; `None` if it can see parameters that it does not declare."""
     from pydantic import BaseModel, RootModel

@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .inputs import as_raw, declared_inputs, raw_inputs, united
+from .inputs import InputsReader, as_raw, raw_inputs, united
 from .record import Inputs, RouteRecord
 
 Overrides = Mapping[Any, Any]
@@ -30,9 +30,10 @@ def inputs_with_overrides(record: RouteRecord, overrides: Overrides) -> Inputs:
     dependant = record.dependant
     if dependant is None or not overrides:
         return inputs
+    reader = InputsReader()
     for overriding in _overriding(dependant, overrides, set()):
         try:
-            seen = declared_inputs(_dependant(overriding, dependant.path or record.path), record.path)
+            seen = reader.declared(_dependant(overriding, dependant.path or record.path), record.path)
         except Exception:  # FastAPI cannot read it either, or a new version wants to be asked differently
             return as_raw(inputs)
         inputs = united(inputs, seen)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from types import MethodType
 from typing import Any
 
@@ -157,18 +156,17 @@ class _Specs:
         token = overrides_token(overrides) if overrides else ()
         max_age = config.resolved_max_age(self._settings.controller.default_ttl)
         # A `key_func` may be equal to another one, or without a hash. Inputs that are equal are mostly the same.
-        key = (max_age, _settings_in(vars(config)), id(config.key_func), id(inputs), record.methods, token)
+        key = (
+            id(inputs), record.methods, token, max_age, config.stale_while_revalidate, config.stale_if_error,
+            config.early_refresh, config.jitter, config.coalesce, config.follower_timeout, config.public, config.etag,
+            config.strict_inputs, config.tags, config.vary_headers, config.vary_cookies, config.query,
+            config.ignore_query, id(config.key_func),
+        )  # fmt: skip
         made = self._made.get(key)
         if made is None:
             spec = _cached(max_age, config, record.methods, inputs, token, self._settings)
             made = self._made[key] = (spec, inputs)
         return made[0]
-
-
-_settings_in = itemgetter(
-    "stale_while_revalidate", "stale_if_error", "early_refresh", "jitter", "coalesce", "follower_timeout", "public",
-    "etag", "strict_inputs", "tags", "vary_headers", "vary_cookies", "query", "ignore_query",
-)  # fmt: skip
 
 
 def _cached(

@@ -56,7 +56,9 @@ class _RouteConfig(_Dependency):
         """Do nothing: the middleware reads the config from the route."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in self.__dict__:
+        # Asking for `__dict__` makes one, and from then on CPython takes ten times as long to read an attribute.
+        is_set = name in self.__dict__ if hasattr(type(self), name) else hasattr(self, name)
+        if is_set:
             raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
         object.__setattr__(self, name, value)
 

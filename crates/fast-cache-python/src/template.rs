@@ -20,57 +20,59 @@ pub(crate) fn is_usual_pattern(
         return false;
     };
     let mut named = convertors.iter();
-    let is_next = |name: &str| {
+    let is_next = |name: &[u8]| {
         let next = named.next();
         next.is_some_and(|(known, one)| {
-            known.extract().is_ok_and(|known: &str| known == name) && one.get_type().is(convertor)
+            known
+                .extract()
+                .is_ok_and(|known: &str| known.as_bytes() == name)
+                && one.get_type_ptr() == convertor.as_type_ptr()
         })
     };
     spells(path, pattern, is_next) && named.next().is_none()
 }
 
 /// The same for templates whose parameters, in order, are those of which `is_next` says so.
-fn spells(path: &str, pattern: &str, mut is_next: impl FnMut(&str) -> bool) -> bool {
-    let Some(mut pattern) = pattern
-        .strip_prefix('^')
-        .and_then(|pattern| pattern.strip_suffix('$'))
-    else {
+fn spells(path: &str, pattern: &str, mut is_next: impl FnMut(&[u8]) -> bool) -> bool {
+    let anchored = pattern.as_bytes().strip_prefix(b"^");
+    let Some(mut pattern) = anchored.and_then(|pattern| pattern.strip_suffix(b"$")) else {
         return false;
     };
-    let mut path = path;
-    while let Some(first) = path.bytes().next() {
-        let (written, escaped) = match first {
+    let mut path = path.as_bytes();
+    while let [first, after @ ..] = path {
+        let (rest_of_path, rest) = match first {
             b'{' => {
-                let Some((name, after)) = path[1..].split_once('}') else {
+                let Some(end) = after.iter().position(|byte| *byte == b'}') else {
                     return false;
                 };
-                let after_pattern = pattern
-                    .strip_prefix("(?P<")
+                let name = &after[..end];
+                let rest = pattern
+                    .strip_prefix(b"(?P<")
                     .and_then(|pattern| pattern.strip_prefix(name))
-                    .and_then(|pattern| pattern.strip_prefix(">[^/]+)"));
-                let Some(after_pattern) = after_pattern.filter(|_| is_name(name) && is_next(name))
-                else {
+                    .and_then(|pattern| pattern.strip_prefix(b">[^/]+)"));
+                if !is_name(name) || !is_next(name) {
                     return false;
-                };
-                (path, pattern) = (after, after_pattern);
-                continue;
+                }
+                (&after[end + 1..], rest)
             }
-            b'-' => ("-", "\\-"),
-            b'.' => (".", "\\."),
-            b'/' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => (&path[..1], &path[..1]),
+            b'-' | b'.' => (after, pattern.strip_prefix(&[b'\\', *first])),
+            b'/' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                (after, pattern.strip_prefix(&[*first]))
+            }
             _ => return false,
         };
-        let Some(rest) = pattern.strip_prefix(escaped) else {
+        let Some(rest) = rest else {
             return false;
         };
-        (path, pattern) = (&path[written.len()..], rest);
+        (path, pattern) = (rest_of_path, rest);
     }
     pattern.is_empty()
 }
 
-fn is_name(name: &str) -> bool {
+fn is_name(name: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| is_letter(&first))
-        && bytes.all(|byte| is_letter(&byte) || byte.is_ascii_digit())
+    name.first().is_some_and(is_letter)
+        && name
+            .iter()
+            .all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }

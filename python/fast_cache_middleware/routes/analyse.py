@@ -101,7 +101,8 @@ class _Analyser:
 
     def _complete(self, record: RouteRecord) -> None:
         """Check the configs of a record, and read what its code can see."""
-        configs.check(record, _name)
+        if record.drops or (record.cache is not None and record.cache.parameter_names):
+            configs.check(record, _name)
         if record.cache is not None and (record.behind is not None or record.around) and self._is_skipped(record):
             record.cache = None
         inputs = record.inputs = self._inputs(record)

@@ -21,8 +21,6 @@ use std::collections::{BTreeMap, HashMap};
 pub struct TableBuilder {
     methods: Methods,
     places: Vec<Draft>,
-    literals: HashMap<(u32, Box<str>), u32, foldhash::fast::RandomState>,
-    parameters: BTreeMap<ParameterEdge, u32>,
     expressions: Vec<Regex>,
     expression_numbers: HashMap<String, u32>,
     items: Vec<Item>,
@@ -39,8 +37,6 @@ impl TableBuilder {
         Self {
             methods: Methods::default(),
             places: vec![Draft::default()],
-            literals: HashMap::default(),
-            parameters: BTreeMap::new(),
             expressions: Vec::new(),
             expression_numbers: HashMap::new(),
             items: Vec::new(),
@@ -96,20 +92,20 @@ impl TableBuilder {
 
     /// The table. What can never be reached takes no part in a search.
     pub fn build(self) -> Table {
-        let edges = self
-            .literals
-            .iter()
-            .map(|((parent, segment), &child)| (*parent, &**segment, child));
-        let edges = Edges::new(edges);
+        let mut edges = Vec::with_capacity(self.places.len());
+        for (parent, place) in (0..).zip(&self.places) {
+            let below = place.literals.iter();
+            edges.extend(below.map(|(segment, &child)| (parent, &**segment, child)));
+        }
+        let edges = Edges::new(edges.into_iter());
         let mut groups = Vec::new();
         let mut affixes = Vec::new();
-        let mut parameters = self.parameters.into_iter().peekable();
         let (mut ends, mut irregulars) = (Vec::new(), Vec::new());
         let mut places = Vec::with_capacity(self.places.len());
         let firsts: Vec<u32> = self.places.iter().map(|place| place.first).collect();
-        for (id, draft) in (0..).zip(self.places) {
+        for draft in self.places {
             let mut own: Vec<Group> = Vec::new();
-            while let Some((edge, child)) = parameters.next_if(|(edge, _)| edge.parent == id) {
+            for (edge, child) in draft.parameters {
                 let start = offset(affixes.len());
                 let first = firsts[child as usize];
                 match own.last_mut() {
@@ -159,24 +155,23 @@ impl TableBuilder {
         target: Option<u32>,
     ) -> Result<(), PatternError> {
         let template = parse_template(template)?;
-        let shape = Shape::of(&template);
-        let expression = shape
-            .rest
+        let Shape { steps, rest } = Shape::of(&template);
+        let expression = rest
             .as_ref()
             .map(|rest| self.expression(&rest.expression))
             .transpose()?;
         let methods = self.mask(methods)?;
         let position = self.position();
-        let depth = shape.steps.len();
-        let mut spans = Vec::new();
+        let depth = steps.len();
+        let mut spans = Vec::with_capacity(template.parameters().count());
         let mut id = 0;
         self.places[0].cover(position, methods);
-        for (depth, step) in shape.steps.into_iter().enumerate() {
+        for (depth, step) in steps.iter().enumerate() {
             if let Step::Parameter {
                 convertor,
                 prefix,
                 suffix,
-            } = &step
+            } = step
             {
                 let to_end = *convertor == Convertor::Path;
                 spans.push(CaptureSpan {
@@ -189,8 +184,9 @@ impl TableBuilder {
             id = self.child(id, step);
             self.places[id as usize].cover(position, methods);
         }
+        drop(steps);
         let place = &mut self.places[id as usize];
-        if let (Some(rest), Some(expression)) = (shape.rest, expression) {
+        if let (Some(rest), Some(expression)) = (rest, expression) {
             let (prefix, suffix) = (rest.prefix, rest.suffix);
             if !place.has_irregular(expression, methods) {
                 place.irregulars.push(IrregularEnd {
@@ -207,32 +203,34 @@ impl TableBuilder {
         self.depth = self.depth.max(depth + 1);
         self.items.push(Item {
             target,
-            parameters: template.parameters().cloned().collect(),
             spans: spans.into(),
             irregular: expression.map(|expression| (depth, expression)),
+            parameters: template.into_parameters(),
         });
         Ok(())
     }
 
-    fn child(&mut self, parent: u32, step: Step) -> u32 {
+    /// The place below `parent` for a step; a new one, if there is none yet.
+    fn child(&mut self, parent: u32, step: &Step<'_>) -> u32 {
         let fresh = offset(self.places.len());
-        let child = *match step {
-            Step::Literal(segment) => self.literals.entry((parent, segment)).or_insert(fresh),
+        let below = &mut self.places[parent as usize];
+        let child = match step {
+            Step::Literal(segment) => match below.literals.get(&**segment) {
+                Some(&known) => known,
+                None => *below.literals.entry(Box::from(&**segment)).or_insert(fresh),
+            },
             Step::Parameter {
                 convertor,
                 prefix,
                 suffix,
             } => {
-                let lengths = (offset(prefix.len()), offset(suffix.len()));
-                self.parameters
-                    .entry(ParameterEdge {
-                        parent,
-                        convertor,
-                        lengths,
-                        prefix,
-                        suffix,
-                    })
-                    .or_insert(fresh)
+                let edge = ParameterEdge {
+                    convertor: *convertor,
+                    lengths: (offset(prefix.len()), offset(suffix.len())),
+                    prefix: Box::from(&**prefix),
+                    suffix: Box::from(&**suffix),
+                };
+                *below.parameters.entry(edge).or_insert(fresh)
             }
         };
         if child == fresh {
@@ -284,6 +282,8 @@ impl Default for TableBuilder {
 struct Draft {
     first: u32,
     methods: u64,
+    literals: HashMap<Box<str>, u32, foldhash::fast::RandomState>,
+    parameters: BTreeMap<ParameterEdge, u32>,
     ends: Vec<End>,
     irregulars: Vec<IrregularEnd>,
 }
@@ -293,6 +293,8 @@ impl Default for Draft {
         Self {
             first: u32::MAX,
             methods: 0,
+            literals: HashMap::default(),
+            parameters: BTreeMap::new(),
             ends: Vec::new(),
             irregulars: Vec::new(),
         }
@@ -319,10 +321,9 @@ impl Draft {
     }
 }
 
-/// A step with a parameter; in this order, those of one group stand together.
+/// A step with a parameter below a place; in this order, those of one group stand together.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct ParameterEdge {
-    parent: u32,
     convertor: Convertor,
     /// Of prefix and suffix, in bytes.
     lengths: (u32, u32),

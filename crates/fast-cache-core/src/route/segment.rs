@@ -2,20 +2,21 @@
 
 use super::template::{Convertor, Piece, Template};
 use smallvec::SmallVec;
+use std::borrow::Cow;
 
 /// The shape of a template: one step per segment, then perhaps an irregular rest.
-pub(super) struct Shape {
-    pub(super) steps: Vec<Step>,
+pub(super) struct Shape<'t> {
+    pub(super) steps: SmallVec<[Step<'t>; 8]>,
     pub(super) rest: Option<Irregular>,
 }
 
 /// What one segment of a path must be. With [`Convertor::Path`] it is everything from the segment on.
-pub(super) enum Step {
-    Literal(Box<str>),
+pub(super) enum Step<'t> {
+    Literal(Cow<'t, str>),
     Parameter {
         convertor: Convertor,
-        prefix: Box<str>,
-        suffix: Box<str>,
+        prefix: Cow<'t, str>,
+        suffix: Cow<'t, str>,
     },
 }
 
@@ -29,11 +30,11 @@ pub(super) struct Irregular {
     pub(super) suffix: Box<str>,
 }
 
-impl Shape {
+impl<'t> Shape<'t> {
     /// The shape of `template`, which is empty or begins with a slash.
-    pub(super) fn of(template: &Template) -> Self {
+    pub(super) fn of(template: &'t Template) -> Self {
         let tokens = tokens(template);
-        let mut steps = Vec::new();
+        let mut steps = SmallVec::new();
         let mut rest = &tokens[..];
         // A convertor other than `path` cannot cross a slash, so as long as a segment has at most one parameter there is
         // one way to match it, and the segments after it do not depend on it.
@@ -86,8 +87,8 @@ impl<'t> Token<'t> {
     }
 }
 
-fn tokens(template: &Template) -> Vec<Token<'_>> {
-    let mut tokens = Vec::new();
+fn tokens(template: &Template) -> SmallVec<[Token<'_>; 16]> {
+    let mut tokens = SmallVec::new();
     for piece in template.pieces() {
         match piece {
             Piece::Parameter(parameter) => tokens.push(Token::Parameter(parameter.convertor)),
@@ -107,7 +108,7 @@ fn tokens(template: &Template) -> Vec<Token<'_>> {
 }
 
 /// The step that matches `tokens`, if they hold at most one parameter.
-fn step(tokens: &[Token<'_>]) -> Option<Step> {
+fn step<'t>(tokens: &[Token<'t>]) -> Option<Step<'t>> {
     let mut parts = tokens.split(Token::is_parameter);
     let prefix = text(parts.next().unwrap_or_default());
     let step = match (
@@ -140,13 +141,17 @@ fn irregular(tokens: &[Token<'_>]) -> Irregular {
     let prefix = text(parts.next().unwrap_or_default());
     Irregular {
         expression,
-        prefix,
-        suffix: text(parts.next_back().unwrap_or_default()),
+        prefix: prefix.into(),
+        suffix: text(parts.next_back().unwrap_or_default()).into(),
     }
 }
 
-fn text(tokens: &[Token<'_>]) -> Box<str> {
-    tokens.iter().map(|token| token.text()).collect()
+fn text<'t>(tokens: &[Token<'t>]) -> Cow<'t, str> {
+    match tokens {
+        [] => Cow::Borrowed(""),
+        [token] => Cow::Borrowed(token.text()),
+        _ => tokens.iter().map(|token| token.text()).collect(),
+    }
 }
 
 /// A path and where its segments begin.

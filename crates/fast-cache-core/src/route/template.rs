@@ -21,12 +21,10 @@ use super::PatternError;
 /// ```
 pub fn parse_template(template: &str) -> Result<Template, PatternError> {
     let mut pieces: Vec<Piece> = Vec::new();
-    let mut literal = String::new();
     let mut rest = template;
     while let Some((before, name, convertor, after)) = next_parameter(rest) {
-        literal.push_str(before);
-        if !literal.is_empty() {
-            pieces.push(Piece::Literal(std::mem::take(&mut literal).into()));
+        if !before.is_empty() {
+            pieces.push(Piece::Literal(before.into()));
         }
         if pieces
             .iter()
@@ -90,6 +88,16 @@ impl Template {
 
     pub(super) fn pieces(&self) -> &[Piece] {
         &self.pieces
+    }
+
+    pub(super) fn into_parameters(self) -> Box<[Parameter]> {
+        let mut parameters = Vec::with_capacity(self.parameters().count());
+        for piece in self.pieces {
+            if let Piece::Parameter(parameter) = piece {
+                parameters.push(parameter);
+            }
+        }
+        parameters.into()
     }
 }
 

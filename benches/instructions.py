@@ -1,6 +1,7 @@
 """Instructions of a hit and of a pass-through, by callgrind: the difference between runs with N and 2 N requests.
 
-`python benches/instructions.py SUBJECT COUNT` is what valgrind runs.
+`python benches/instructions.py SUBJECT COUNT` is what valgrind runs. The subject `reading` is for routes.py: so many
+readings of 1,000 routes each.
 """
 
 import itertools
@@ -83,8 +84,17 @@ def _subject(subject: str, hits: int) -> None:
     import gc
 
     import apps
-    from traffic import receive, repeated, send
+    from traffic import receive, repeated, scope_for, send
 
+    if subject == "reading":
+        apps.outside(apps.fastapi(20)).analyse(scope_for("/"))
+        unread = [apps.outside(apps.fastapi(1_000)) for _ in range(hits)]
+        gc.disable()
+        _count("on")
+        for one in unread:
+            one.analyse(scope_for("/"))
+        _count("off")
+        return
     passing = subject.startswith("pass")
     target = apps.path(apps.ROUTES // 2 + passing)
     make = apps.starlette if subject.startswith("starlette") else apps.fastapi
@@ -117,8 +127,12 @@ def _subject(subject: str, hits: int) -> None:
     complete(one(5))
     gc.disable()
     # Until here valgrind only interprets, which is much faster. What else is counted from now on is in both runs.
-    subprocess.run(["callgrind_control", "--instr=on", str(os.getpid())], stdout=subprocess.DEVNULL, check=True)
+    _count("on")
     complete(one(hits))
+
+
+def _count(switch: str) -> None:
+    subprocess.run(["callgrind_control", f"--instr={switch}", str(os.getpid())], stdout=subprocess.DEVNULL, check=True)
 
 
 class _Nothing:

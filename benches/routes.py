@@ -1,11 +1,13 @@
 """The number of routes: hits and pass-through from 10 to 10,000, and reading 1,000 routes."""
 
 import gc
+import shutil
 import statistics
 from time import perf_counter
 from typing import Any
 
 import apps
+import instructions
 from fastapi import FastAPI
 from measure import Effort, Report, interleaved
 from traffic import repeated, requests, scope_for
@@ -50,6 +52,9 @@ def _analysis(report: Report, effort: Effort) -> None:
         + " ".join(f"{seconds * 1e3:.1f}" for seconds in sorted(taken))
     )
     report.at_most("analysis of 1,000 routes", statistics.median(taken) * 1e3, LIMIT, "ms", digits=1)
+    if shutil.which("valgrind") is not None and not effort.smoke:
+        once, twice = (instructions.callgrind("reading", count) for count in (1, 2))
+        report.say(f"instructions of one: {twice - once:,}")
 
 
 def _analyse(app: FastAPI) -> float:

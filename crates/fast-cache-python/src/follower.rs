@@ -3,11 +3,11 @@
 //! When the wait is over it is visited anew: by then the answer is in the store, or it takes the other one's failure, or it
 //! goes on by itself.
 
-use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
-use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::coroutine::coroutine_class;
 use crate::failing::{Awaited, Part};
 use crate::resolve::Installed;
-use crate::wait::{LIMIT, Step, Wait};
+use crate::wait::{LIMIT, Wait};
+use crate::waiter::{Course, Waiter};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -20,7 +20,7 @@ use std::time::Duration;
 #[pyclass(module = "fast_cache_middleware._core")]
 pub(crate) struct Follower {
     call: Option<Call>,
-    stage: Stage,
+    course: Course,
 }
 
 /// What the middleware was called with.
@@ -31,13 +31,6 @@ struct Call {
     send: Py<PyAny>,
     /// The digests of the keys that those who share the store were asked for.
     asked: SmallVec<[u128; 2]>,
-}
-
-enum Stage {
-    Waiting(Wait),
-    /// What the visit has returned.
-    Visiting(Py<PyAny>),
-    Done,
 }
 
 impl Follower {
@@ -61,92 +54,35 @@ impl Follower {
         };
         Self {
             call: Some(call),
-            stage: Stage::Waiting(Wait::new(awaited, store, limit)),
+            course: Course::Waiting(Wait::new(awaited, store, limit)),
         }
-    }
-
-    /// Visits anew; what comes of the first step of that.
-    fn go_on(&mut self, py: Python<'_>, part: Part) -> Stepped {
-        let call = self.call()?;
-        let (scope, receive, send) = (
-            call.scope.bind(py),
-            call.receive.bind(py),
-            call.send.bind(py),
-        );
-        let answer = (call.installed).visit_again(scope, receive, send, part, &call.asked)?;
-        self.call = None;
-        let inner = iterator_of(answer.bind(py))?;
-        let step = resume(&inner, None);
-        self.visited(inner.unbind(), step)
-    }
-
-    fn visited(&mut self, inner: Py<PyAny>, step: Stepped) -> Stepped {
-        let step = step?;
-        if step.is_some() {
-            self.stage = Stage::Visiting(inner);
-        }
-        Ok(step)
-    }
-
-    fn call(&self) -> PyResult<&Call> {
-        self.call
-            .as_ref()
-            .ok_or_else(|| PyRuntimeError::new_err("cannot reuse an awaitable"))
     }
 }
 
 coroutine_class!(Follower);
 
-impl Coroutine for Follower {
-    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Waiting(mut wait) => match wait.step(py, value)? {
-                Step::Yield(yielded) => {
-                    self.stage = Stage::Waiting(wait);
-                    Ok(Some(yielded))
-                }
-                Step::Over(part) => {
-                    drop(wait);
-                    self.go_on(py, part)
-                }
-            },
-            Stage::Visiting(inner) => {
-                let step = resume(inner.bind(py), value);
-                self.visited(inner, step)
-            }
-            Stage::Done => Ok(None),
-        }
+impl Waiter for Follower {
+    fn course(&mut self) -> &mut Course {
+        &mut self.course
     }
 
-    fn throw_in(
-        &mut self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> Stepped {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Visiting(inner) => {
-                let step = throw_into(inner.bind(py), kind, value);
-                self.visited(inner, step)
-            }
-            Stage::Waiting(wait) => {
-                wait.end(py);
-                Err(raised(kind, value))
-            }
-            Stage::Done => Err(raised(kind, value)),
-        }
+    /// Visits anew.
+    fn go_on(&mut self, py: Python<'_>, part: Part) -> PyResult<Option<Py<PyAny>>> {
+        let call = self.call.take();
+        let call = call.ok_or_else(|| PyRuntimeError::new_err("cannot reuse an awaitable"))?;
+        let (scope, receive, send) = (
+            call.scope.bind(py),
+            call.receive.bind(py),
+            call.send.bind(py),
+        );
+        (call.installed)
+            .visit_again(scope, receive, send, part, &call.asked)
+            .map(Some)
     }
 
-    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
+    fn give_up(&mut self, _: Python<'_>) -> PyResult<()> {
         self.call = None;
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Visiting(inner) => close(inner.bind(py)),
-            Stage::Waiting(wait) => {
-                wait.end(py);
-                Ok(())
-            }
-            Stage::Done => Ok(()),
-        }
+        Ok(())
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -155,15 +91,6 @@ impl Coroutine for Follower {
             visit.call(&call.receive)?;
             visit.call(&call.send)?;
         }
-        match &self.stage {
-            Stage::Waiting(wait) => wait.traverse(visit),
-            Stage::Visiting(inner) => visit.call(inner),
-            Stage::Done => Ok(()),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.call = None;
-        self.stage = Stage::Done;
+        self.course.traverse(visit)
     }
 }

@@ -26,7 +26,7 @@
 //! | `explain` | what would be done with a request |
 //! | `exchange/` | the same exchange, driven by Python where hooks have a say |
 //! | `store/` | the stores and the clock as Python objects |
-//! | `wait`, `follower`, `settling`, `bridge` | waiting for other requests, and for those who share the store |
+//! | `wait`, `waiter`, `follower`, `refresher`, `settling`, `bridge` | waiting for other requests, and for those who share the store |
 //! | `attached` | what the interpreter's lock guards |
 //! | `names` | the names that scopes and messages are read by |
 #![allow(missing_docs, reason = "nothing of this crate can be named from Rust")]
@@ -80,6 +80,7 @@ mod template;
 mod validation;
 mod visit;
 mod wait;
+mod waiter;
 mod watch;
 
 use pyo3::prelude::*;

@@ -1,13 +1,14 @@
 //! A refresh in the background where others share the store: it asks them first, so that one of all refreshes.
 
-use crate::awaitable::{close, iterator_of, raised, resume, throw_into};
-use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::awaitable::close;
+use crate::coroutine::coroutine_class;
 use crate::failing::{Awaited, Boarding, Part};
 use crate::following::Following;
 use crate::recorder::RecordingSend;
 use crate::representation::Representation;
 use crate::store::MemoryStore;
-use crate::wait::{LIMIT, Step, Wait};
+use crate::wait::{LIMIT, Wait};
+use crate::waiter::{Course, Waiter};
 use fast_cache_core::key::KeyRef;
 use fast_cache_store::{Entry, LocalStore};
 use pyo3::prelude::*;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 /// Waits for the word of others, and refreshes unless one of them has.
 #[pyclass(module = "fast_cache_middleware._core")]
 pub(crate) struct Refresher {
-    stage: Stage,
+    course: Course,
     refresh: Option<Refresh>,
 }
 
@@ -28,12 +29,6 @@ struct Refresh {
     stale: Arc<Entry<Representation>>,
     following: Py<Following>,
     sender: Py<RecordingSend>,
-}
-
-enum Stage {
-    Asking(Wait),
-    Refreshing(Py<PyAny>),
-    Done,
 }
 
 /// The refresh of `stale` by `following`, after the others were asked; itself where there are none, and nothing where
@@ -66,7 +61,7 @@ pub(crate) fn among_others(
     };
     let awaited = Awaited::inquire(elsewhere, key.to_owned(), part);
     let refresher = Refresher {
-        stage: Stage::Asking(Wait::new(awaited, store.clone_ref(py), LIMIT)),
+        course: Course::Waiting(Wait::new(awaited, store.clone_ref(py), LIMIT)),
         refresh: Some(Refresh {
             store: store.clone_ref(py),
             stale: Arc::clone(stale),
@@ -75,40 +70,6 @@ pub(crate) fn among_others(
         }),
     };
     Ok(Some(Py::new(py, refresher)?.into_any()))
-}
-
-impl Refresher {
-    /// Refreshes, unless one of the others has.
-    fn begin(&mut self, py: Python<'_>, part: Part) -> Stepped {
-        let Some(refresh) = self.refresh.take() else {
-            return Ok(None);
-        };
-        if refresh.was_done() {
-            close(refresh.following.bind(py))?;
-            return Ok(None);
-        }
-        if let Part::Lead(permit) = part {
-            refresh.sender.get().lead(permit);
-        }
-        let running = iterator_of(refresh.following.bind(py))?;
-        let step = resume(&running, None);
-        self.went(running.unbind(), step)
-    }
-
-    fn went(&mut self, running: Py<PyAny>, step: Stepped) -> Stepped {
-        let step = step?;
-        if step.is_some() {
-            self.stage = Stage::Refreshing(running);
-        }
-        Ok(step)
-    }
-
-    fn abandon(&mut self, py: Python<'_>) -> PyResult<()> {
-        match self.refresh.take() {
-            Some(refresh) => close(refresh.following.bind(py)),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Refresh {
@@ -129,53 +90,30 @@ impl Refresh {
 
 coroutine_class!(Refresher);
 
-impl Coroutine for Refresher {
-    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Asking(mut wait) => match wait.step(py, value)? {
-                Step::Yield(yielded) => {
-                    self.stage = Stage::Asking(wait);
-                    Ok(Some(yielded))
-                }
-                Step::Over(part) => self.begin(py, part),
-            },
-            Stage::Refreshing(running) => {
-                let step = resume(running.bind(py), value);
-                self.went(running, step)
-            }
-            Stage::Done => Ok(None),
-        }
+impl Waiter for Refresher {
+    fn course(&mut self) -> &mut Course {
+        &mut self.course
     }
 
-    fn throw_in(
-        &mut self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> Stepped {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Asking(wait) => {
-                wait.end(py);
-                self.abandon(py)?;
-                Err(raised(kind, value))
-            }
-            Stage::Refreshing(running) => {
-                let step = throw_into(running.bind(py), kind, value);
-                self.went(running, step)
-            }
-            Stage::Done => Err(raised(kind, value)),
+    /// Refreshes, unless one of the others has.
+    fn go_on(&mut self, py: Python<'_>, part: Part) -> PyResult<Option<Py<PyAny>>> {
+        let Some(refresh) = self.refresh.take() else {
+            return Ok(None);
+        };
+        if refresh.was_done() {
+            close(refresh.following.bind(py))?;
+            return Ok(None);
         }
+        if let Part::Lead(permit) = part {
+            refresh.sender.get().lead(permit);
+        }
+        Ok(Some(refresh.following.into_any()))
     }
 
-    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
-        self.abandon(py)?;
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Asking(wait) => {
-                wait.end(py);
-                Ok(())
-            }
-            Stage::Refreshing(running) => close(running.bind(py)),
-            Stage::Done => Ok(()),
+    fn give_up(&mut self, py: Python<'_>) -> PyResult<()> {
+        match self.refresh.take() {
+            Some(refresh) => close(refresh.following.bind(py)),
+            None => Ok(()),
         }
     }
 
@@ -185,15 +123,6 @@ impl Coroutine for Refresher {
             visit.call(&refresh.following)?;
             visit.call(&refresh.sender)?;
         }
-        match &self.stage {
-            Stage::Asking(wait) => wait.traverse(visit),
-            Stage::Refreshing(running) => visit.call(running),
-            Stage::Done => Ok(()),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.refresh = None;
-        self.stage = Stage::Done;
+        self.course.traverse(visit)
     }
 }

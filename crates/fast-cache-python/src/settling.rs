@@ -1,10 +1,10 @@
 //! Drops that are to hold for everybody who shares the store, before their writer's client is answered.
 
-use crate::awaitable::raised;
-use crate::coroutine::{Coroutine, Stepped, coroutine_class};
-use crate::failing::Awaited;
+use crate::coroutine::coroutine_class;
+use crate::failing::{Awaited, Part};
 use crate::store::MemoryStore;
-use crate::wait::{LIMIT, Step, Wait};
+use crate::wait::{LIMIT, Wait};
+use crate::waiter::{Course, Waiter};
 use fast_cache_store::{Elsewhere, LocalStore};
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
@@ -12,7 +12,7 @@ use pyo3::pyclass::{PyTraverseError, PyVisit};
 /// The awaitable of drops that are on their way. Not frozen, as [`SendMessages`](crate::awaitable::SendMessages) is not.
 #[pyclass(module = "fast_cache_middleware._core")]
 pub(crate) struct Settling {
-    wait: Option<Wait>,
+    course: Course,
 }
 
 /// What is to be awaited until the drops made so far hold for everybody; `None` where they do already.
@@ -21,8 +21,8 @@ pub(crate) fn settling(py: Python<'_>, store: &Py<MemoryStore>) -> PyResult<Opti
     let Some(settling) = elsewhere.and_then(Elsewhere::settled) else {
         return Ok(None);
     };
-    let wait = Wait::until(settling, store.clone_ref(py));
-    Py::new(py, Settling { wait: Some(wait) }).map(Some)
+    let course = Course::Waiting(Wait::until(settling, store.clone_ref(py)));
+    Py::new(py, Settling { course }).map(Some)
 }
 
 /// Sends a message once the drops made so far hold for everybody.
@@ -49,52 +49,27 @@ impl Settling {
         awaited: Awaited,
         store: Py<MemoryStore>,
     ) -> PyResult<Py<Self>> {
-        let wait = Some(Wait::new(awaited, store, LIMIT));
-        Py::new(py, Self { wait })
+        let course = Course::Waiting(Wait::new(awaited, store, LIMIT));
+        Py::new(py, Self { course })
     }
 }
 
 coroutine_class!(Settling);
 
-impl Coroutine for Settling {
-    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
-        let Some(mut wait) = self.wait.take() else {
-            return Ok(None);
-        };
-        match wait.step(py, value)? {
-            Step::Yield(yielded) => {
-                self.wait = Some(wait);
-                Ok(Some(yielded))
-            }
-            Step::Over(_) => Ok(None),
-        }
+impl Waiter for Settling {
+    fn course(&mut self) -> &mut Course {
+        &mut self.course
     }
 
-    fn throw_in(
-        &mut self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> Stepped {
-        self.end(py)?;
-        Err(raised(kind, value))
+    fn go_on(&mut self, _: Python<'_>, _: Part) -> PyResult<Option<Py<PyAny>>> {
+        Ok(None)
     }
 
-    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
-        if let Some(wait) = self.wait.take() {
-            wait.end(py);
-        }
+    fn give_up(&mut self, _: Python<'_>) -> PyResult<()> {
         Ok(())
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        match &self.wait {
-            Some(wait) => wait.traverse(visit),
-            None => Ok(()),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.wait = None;
+        self.course.traverse(visit)
     }
 }

@@ -1,10 +1,10 @@
 //! Exchanges that wait for each other.
 
 use super::Exchange;
-use crate::awaitable::raised;
-use crate::coroutine::{Coroutine, Stepped, coroutine_class};
+use crate::coroutine::coroutine_class;
 use crate::failing::{Awaited, Boarding, Part};
-use crate::wait::{LIMIT, Step, Wait};
+use crate::wait::{LIMIT, Wait};
+use crate::waiter::{Course, Waiter};
 use fast_cache_engine::waiting::was_asked;
 use fast_cache_store::LocalStore;
 use pyo3::prelude::*;
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[pyclass(module = "fast_cache_middleware._core")]
 pub(crate) struct ExchangeWait {
     exchange: Py<Exchange>,
-    wait: Option<Wait>,
+    course: Course,
 }
 
 /// What is to be awaited before the next lookup: the exchange that asks the application for all of the same key, or the
@@ -34,7 +34,7 @@ pub(super) fn board(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> {
         let store = this.store.clone_ref(py);
         Some(ExchangeWait {
             exchange: exchange.clone().unbind(),
-            wait: Some(Wait::new(awaited, store, limit.unwrap_or(LIMIT))),
+            course: Course::Waiting(Wait::new(awaited, store, limit.unwrap_or(LIMIT))),
         })
     };
     if limit.is_some() && forward.may_be_shared() && !std::mem::replace(&mut progress.boarded, true)
@@ -69,7 +69,7 @@ pub(super) fn ask_first(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> 
     let awaited = Awaited::inquire(elsewhere, key, Part::Board);
     Some(ExchangeWait {
         exchange: exchange.clone().unbind(),
-        wait: Some(Wait::new(
+        course: Course::Waiting(Wait::new(
             awaited,
             this.store.clone_ref(exchange.py()),
             LIMIT,
@@ -79,54 +79,27 @@ pub(super) fn ask_first(exchange: &Bound<'_, Exchange>) -> Option<ExchangeWait> 
 
 coroutine_class!(ExchangeWait);
 
-impl Coroutine for ExchangeWait {
-    fn drive(&mut self, py: Python<'_>, value: Option<&Bound<'_, PyAny>>) -> Stepped {
-        let Some(mut wait) = self.wait.take() else {
-            return Ok(None);
-        };
-        match wait.step(py, value)? {
-            Step::Yield(yielded) => {
-                self.wait = Some(wait);
-                Ok(Some(yielded))
-            }
-            Step::Over(part) => {
-                let mut progress = self.exchange.get().progress.lock();
-                match part {
-                    Part::Lead(permit) => progress.permit = Some(permit),
-                    Part::Share(failure) => progress.failure = Some(failure),
-                    Part::Board | Part::Alone | Part::StandIn => {}
-                }
-                Ok(None)
-            }
-        }
+impl Waiter for ExchangeWait {
+    fn course(&mut self) -> &mut Course {
+        &mut self.course
     }
 
-    fn throw_in(
-        &mut self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        value: Option<&Bound<'_, PyAny>>,
-    ) -> Stepped {
-        self.end(py)?;
-        Err(raised(kind, value))
+    fn go_on(&mut self, _: Python<'_>, part: Part) -> PyResult<Option<Py<PyAny>>> {
+        let mut progress = self.exchange.get().progress.lock();
+        match part {
+            Part::Lead(permit) => progress.permit = Some(permit),
+            Part::Share(failure) => progress.failure = Some(failure),
+            Part::Board | Part::Alone | Part::StandIn => {}
+        }
+        Ok(None)
     }
 
-    fn end(&mut self, py: Python<'_>) -> PyResult<()> {
-        if let Some(wait) = self.wait.take() {
-            wait.end(py);
-        }
+    fn give_up(&mut self, _: Python<'_>) -> PyResult<()> {
         Ok(())
     }
 
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.exchange)?;
-        match &self.wait {
-            Some(wait) => wait.traverse(visit),
-            None => Ok(()),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.wait = None;
+        self.course.traverse(visit)
     }
 }

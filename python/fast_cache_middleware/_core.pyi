@@ -16,11 +16,11 @@ __all__ = [
     "ExchangeRecorder",
     "ExchangeWait",
     "InvalidatingSend",
-    "MemoryStore",
     "Middleware",
     "RecordingSend",
     "SendMessages",
     "Settling",
+    "Store",
     "SystemClock",
     "is_usual_pattern",
 ]
@@ -37,15 +37,15 @@ class SystemClock:
     def hold(self, start: float | None) -> float | None: ...
 
 @final
-class MemoryStore:
-    def __new__(
-        cls,
+class Store:
+    @staticmethod
+    def memory(
         max_entries: int,
         max_bytes: int,
         longest: float | None,
         clock: SystemClock,
         secret: bytes | None = None,
-    ) -> MemoryStore: ...
+    ) -> Store: ...
     @staticmethod
     def shared(
         path: str,
@@ -53,9 +53,9 @@ class MemoryStore:
         longest: float | None,
         clock: SystemClock,
         warn: Callable[[str], object],
-    ) -> MemoryStore: ...
+    ) -> Store: ...
     @staticmethod
-    def redis(settings: dict[str, Any], longest: float | None, clock: SystemClock) -> MemoryStore: ...
+    def redis(settings: dict[str, Any], longest: float | None, clock: SystemClock) -> Store: ...
     @property
     def clock(self) -> SystemClock: ...
     def __len__(self) -> int: ...
@@ -77,7 +77,7 @@ class MemoryStore:
 class Application:
     def __new__(
         cls,
-        store: MemoryStore,
+        store: Store,
         namespace: str,
         rows: Sequence[Any],
         watch: Sequence[tuple[object, list[Any]]],
@@ -95,7 +95,7 @@ class Middleware:
         self,
         app: Callable[..., Any],
         host: object,
-        store: MemoryStore,
+        store: Store,
         cache_status: str,
         head_from_get: bool,
         handler_timeout: float | None,

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from .middleware import FastCacheMiddleware
 
 _middlewares: "weakref.WeakKeyDictionary[Any, weakref.ref[FastCacheMiddleware]]" = weakref.WeakKeyDictionary()
-_ledgers: "weakref.WeakKeyDictionary[Any, _core.MemoryStore]" = weakref.WeakKeyDictionary()
-_odd_ledgers: dict[int, tuple[Callable[[], Any], _core.MemoryStore]] = {}
+_ledgers: "weakref.WeakKeyDictionary[Any, _core.Store]" = weakref.WeakKeyDictionary()
+_odd_ledgers: dict[int, tuple[Callable[[], Any], _core.Store]] = {}
 """By identity: for storages without a hash, as dataclasses are, or without weak references, which then stay."""
 
 LEDGER_ENTRIES = 10_000
@@ -42,7 +42,7 @@ def only_middleware() -> "FastCacheMiddleware | None":
     return next(iter(alive.values())) if len(alive) == 1 else None
 
 
-def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.MemoryStore:
+def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.Store:
     """The store that keeps the generations of a custom storage: one for each storage, however often it is asked for."""
     try:
         known = _ledgers.get(storage)
@@ -50,7 +50,7 @@ def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.Mem
         held, known = _odd_ledgers.get(id(storage), (lambda: None, None))
         known = known if held() is storage else None
     if known is None:
-        known = _core.MemoryStore(LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage))
+        known = _core.Store.memory(LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage))
         try:
             _ledgers[storage] = known
         except TypeError:

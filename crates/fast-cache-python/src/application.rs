@@ -4,7 +4,7 @@ use crate::drops::DropRule;
 use crate::overrides::Overrides;
 use crate::recent::Recent;
 use crate::specs::{SpecReader, endpoint_label};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use crate::watch::Watched;
 use fast_cache_core::fields::Line;
 use fast_cache_core::key::{Identity, Selecting, inputs::Inputs};
@@ -154,7 +154,7 @@ impl Application {
     #[new]
     #[pyo3(signature = (store, namespace, rows, watch, overriders, root_path=None, options=Options::default()))]
     fn new(
-        store: &Bound<'_, MemoryStore>,
+        store: &Bound<'_, HostStore>,
         namespace: &str,
         rows: Vec<Row<'_>>,
         watch: Vec<(Bound<'_, PyAny>, Bound<'_, PyList>)>,

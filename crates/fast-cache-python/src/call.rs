@@ -11,7 +11,7 @@ use crate::names;
 use crate::recall::Recalled;
 use crate::resolve::Installed;
 use crate::scope::Target;
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use crate::visit::{Step, Visit};
 use fast_cache_core::fields::cache_status::cache_name;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
@@ -43,7 +43,7 @@ impl Middleware {
         &self,
         app: Py<PyAny>,
         host: Py<PyAny>,
-        store: Py<MemoryStore>,
+        store: Py<HostStore>,
         cache_status: &str,
         head_from_get: bool,
         handler_timeout: Option<f64>,

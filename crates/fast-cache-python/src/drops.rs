@@ -3,7 +3,7 @@
 use crate::names;
 use crate::patterns::path_pattern;
 use crate::settling::{Settling, send_settled, settling};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::policy::Statuses;
 use fast_cache_core::purge::{Cover, Label, Purge};
 use fast_cache_core::route::parse_template;
@@ -49,7 +49,7 @@ struct DropSpec<'py> {
 impl DropRule {
     pub(crate) fn read(
         spec: &Bound<'_, PyAny>,
-        store: &Bound<'_, MemoryStore>,
+        store: &Bound<'_, HostStore>,
         labels: &HashMap<usize, Vec<Label>>,
     ) -> PyResult<Self> {
         let spec: DropSpec<'_> = spec.extract()?;
@@ -137,7 +137,7 @@ pub(crate) struct DroppingSend {
     send: Py<PyAny>,
     application: Py<crate::application::Application>,
     route: usize,
-    store: Py<MemoryStore>,
+    store: Py<HostStore>,
     purges: Vec<Purge>,
     done: Mutex<Vec<Purge>>,
     counters: Arc<RouteCounters>,
@@ -148,7 +148,7 @@ impl DroppingSend {
         send: Py<PyAny>,
         application: Py<crate::application::Application>,
         route: usize,
-        store: Py<MemoryStore>,
+        store: Py<HostStore>,
         parameter: impl Fn(&str) -> Option<&'v str>,
     ) -> Self {
         let found = &application.get().routes[route];

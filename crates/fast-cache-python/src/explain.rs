@@ -3,7 +3,7 @@
 use crate::application::Application;
 use crate::client::note;
 use crate::scope::{Details, Target};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::explain::{Explaining, explain as explain_request};
@@ -14,7 +14,7 @@ use pyo3::types::PyDict;
 pub(crate) fn explain<'py>(
     py: Python<'py>,
     application: &Py<Application>,
-    store: &MemoryStore,
+    store: &HostStore,
     scope: &Bound<'py, PyDict>,
     root_path: &str,
     taken: Option<(usize, Vec<(String, String)>)>,

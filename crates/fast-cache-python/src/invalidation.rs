@@ -7,7 +7,7 @@ use crate::resolve::Installed;
 use crate::scope::{Details, Target};
 use crate::settling::{Settling, send_settled, settling};
 use crate::snapshot::host_of;
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::purge::Purge;
 use fast_cache_core::request::Method;
 use fast_cache_core::rules::invalidation::{Target as Written, is_unsafe};
@@ -22,7 +22,7 @@ use pyo3::types::{PyDict, PyString};
 #[pyclass(frozen, module = "fast_cache_middleware._core")]
 pub(crate) struct InvalidatingSend {
     send: Py<PyAny>,
-    store: Py<MemoryStore>,
+    store: Py<HostStore>,
     method: String,
     target: Written,
     done: Mutex<Option<Purge>>,

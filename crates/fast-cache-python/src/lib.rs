@@ -106,7 +106,7 @@ mod _core {
     #[pymodule_export]
     use crate::settling::Settling;
     #[pymodule_export]
-    use crate::store::{MemoryStore, SystemClock};
+    use crate::store::{HostStore, SystemClock};
     #[pymodule_export]
     use crate::template::is_usual_pattern;
 }

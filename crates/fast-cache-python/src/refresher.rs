@@ -6,7 +6,7 @@ use crate::failing::{Awaited, Boarding, Part};
 use crate::following::Following;
 use crate::recorder::RecordingSend;
 use crate::representation::Representation;
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use crate::wait::{LIMIT, Wait};
 use crate::waiter::{Course, Waiter};
 use fast_cache_core::key::KeyRef;
@@ -24,7 +24,7 @@ pub(crate) struct Refresher {
 
 /// What refreshes, once it may.
 struct Refresh {
-    store: Py<MemoryStore>,
+    store: Py<HostStore>,
     /// What is to be refreshed.
     stale: Arc<Entry<Representation>>,
     following: Py<Following>,
@@ -35,7 +35,7 @@ struct Refresh {
 /// somebody of this process is asking the application already.
 pub(crate) fn among_others(
     py: Python<'_>,
-    store: &Py<MemoryStore>,
+    store: &Py<HostStore>,
     stale: &Arc<Entry<Representation>>,
     following: Following,
     sender: &Bound<'_, RecordingSend>,

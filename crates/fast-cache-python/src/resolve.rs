@@ -6,7 +6,7 @@ use crate::attached::Attached;
 use crate::glance::Layout;
 use crate::parameters::Parameters;
 use crate::recent::Leads;
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::request::route_path;
 use fast_cache_core::route::Resolution;
 use fast_cache_core::time::Timestamp;
@@ -20,7 +20,7 @@ pub(crate) struct Installed {
     pub(crate) app: Py<PyAny>,
     /// The Python side: `analyse(scope)`, `lifespan(…)`, `ask(scope)`, `respond(…)`, `drop_after(…)`.
     pub(crate) host: Py<PyAny>,
-    pub(crate) store: Py<MemoryStore>,
+    pub(crate) store: Py<HostStore>,
     pub(crate) status_lines: Arc<StatusLines>,
     pub(crate) head_from_get: bool,
     /// Seconds after which a stale answer stands in for a handler that has not answered, if it does.

@@ -2,7 +2,7 @@
 
 use crate::coroutine::coroutine_class;
 use crate::failing::{Awaited, Part};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use crate::wait::{LIMIT, Wait};
 use crate::waiter::{Course, Waiter};
 use fast_cache_store::{Elsewhere, LocalStore};
@@ -16,7 +16,7 @@ pub(crate) struct Settling {
 }
 
 /// What is to be awaited until the drops made so far hold for everybody; `None` where they do already.
-pub(crate) fn settling(py: Python<'_>, store: &Py<MemoryStore>) -> PyResult<Option<Py<Settling>>> {
+pub(crate) fn settling(py: Python<'_>, store: &Py<HostStore>) -> PyResult<Option<Py<Settling>>> {
     let elsewhere = store.get().store.elsewhere();
     let Some(settling) = elsewhere.and_then(Elsewhere::settled) else {
         return Ok(None);
@@ -29,7 +29,7 @@ pub(crate) fn settling(py: Python<'_>, store: &Py<MemoryStore>) -> PyResult<Opti
 pub(crate) fn send_settled(
     send: &Py<PyAny>,
     message: &Bound<'_, PyAny>,
-    store: &Py<MemoryStore>,
+    store: &Py<HostStore>,
 ) -> PyResult<Py<PyAny>> {
     let py = message.py();
     match settling(py, store)? {
@@ -47,7 +47,7 @@ impl Settling {
     pub(crate) fn before_a_lookup(
         py: Python<'_>,
         awaited: Awaited,
-        store: Py<MemoryStore>,
+        store: Py<HostStore>,
     ) -> PyResult<Py<Self>> {
         let course = Course::Waiting(Wait::new(awaited, store, LIMIT));
         Py::new(py, Self { course })

@@ -4,7 +4,7 @@
 use crate::awaitable::{iterator_of, resume};
 use crate::bridge::Bridge;
 use crate::failing::{Awaited, Part};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_store::Settling;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
@@ -19,7 +19,7 @@ pub(crate) const LIMIT: f64 = 10.0;
 pub(crate) struct Wait {
     /// Taken when it is over.
     subject: Option<Subject>,
-    store: Py<MemoryStore>,
+    store: Py<HostStore>,
     /// Seconds, from the first step on.
     limit: f64,
     /// The event loop's time at which the limit is reached.
@@ -62,16 +62,16 @@ struct Timed {
 
 impl Wait {
     /// Waits before the next lookup.
-    pub(crate) fn new(awaited: Awaited, store: Py<MemoryStore>, limit: f64) -> Self {
+    pub(crate) fn new(awaited: Awaited, store: Py<HostStore>, limit: f64) -> Self {
         Self::on(Subject::Turn(Alone::new(awaited)), store, limit)
     }
 
     /// Waits for drops to hold everywhere.
-    pub(crate) fn until(settling: Settling, store: Py<MemoryStore>) -> Self {
+    pub(crate) fn until(settling: Settling, store: Py<HostStore>) -> Self {
         Self::on(Subject::Settling(Alone::new(settling)), store, LIMIT)
     }
 
-    fn on(subject: Subject, store: Py<MemoryStore>, limit: f64) -> Self {
+    fn on(subject: Subject, store: Py<HostStore>, limit: f64) -> Self {
         Self {
             subject: Some(subject),
             store,

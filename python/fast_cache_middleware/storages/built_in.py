@@ -35,10 +35,10 @@ class BuiltInStorage(BaseStorage):
     The four methods are for entries under keys of your own, beside those of the middleware.
     """
 
-    core: _core.MemoryStore
+    core: _core.Store
     """The store in Rust."""
 
-    def __init__(self, core: _core.MemoryStore, serializer: BaseSerializer | None) -> None:
+    def __init__(self, core: _core.Store, serializer: BaseSerializer | None) -> None:
         self.core = core
         _storages.add(self)
         self._serializer: Final = DefaultSerializer() if serializer is None else serializer
@@ -74,7 +74,7 @@ class BuiltInStorage(BaseStorage):
 
 
 async def purge(
-    store: _core.MemoryStore,
+    store: _core.Store,
     paths: list[tuple[str, str, re.Pattern[str] | None]],
     tags: list[str] | None = None,
     endpoints: list[int] | None = None,

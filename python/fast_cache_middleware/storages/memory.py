@@ -33,5 +33,5 @@ class InMemoryStorage(BuiltInStorage):
         positive("InMemoryStorage", "max_size", max_size, integer=True)
         positive("InMemoryStorage", "max_bytes", max_bytes, integer=True)
         seconds = seconds_of("InMemoryStorage", "ttl", ttl)
-        core = _core.MemoryStore(max_size, max_bytes, seconds, clock or _core.SystemClock())
+        core = _core.Store.memory(max_size, max_bytes, seconds, clock or _core.SystemClock())
         super().__init__(core, serializer)

@@ -73,7 +73,7 @@ class RedisStorage(BuiltInStorage):
             "compress_from": compress_from,
         }
         try:
-            core = _core.MemoryStore.redis(settings, seconds, clock or _core.SystemClock())
+            core = _core.Store.redis(settings, seconds, clock or _core.SystemClock())
         except (ValueError, TypeError, OverflowError) as error:
             raise StorageError(f"RedisStorage: {error}") from None
         super().__init__(core, serializer)

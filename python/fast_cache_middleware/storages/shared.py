@@ -59,7 +59,7 @@ class SharedStorage(BuiltInStorage):
         self.path: Final = Path(path) if path is not None else own_directory()
         """The directory."""
         try:
-            core = _core.MemoryStore.shared(
+            core = _core.Store.shared(
                 str(self.path),
                 (max_size, max_bytes, near_bytes),
                 seconds,

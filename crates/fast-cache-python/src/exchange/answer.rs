@@ -3,7 +3,7 @@
 use crate::lines::HeaderLines;
 use crate::metadata;
 use crate::recorder::{Finished, Recorder};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::fields::values;
 use fast_cache_core::key::Selecting;
 use fast_cache_engine::commit::{Commit, commit};
@@ -27,7 +27,7 @@ pub(crate) struct Answer {
     #[pyo3(get)]
     storage_key: String,
     path: Box<str>,
-    store: Py<MemoryStore>,
+    store: Py<HostStore>,
     finished: Mutex<Option<Finished>>,
 }
 

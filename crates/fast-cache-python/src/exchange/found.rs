@@ -3,7 +3,7 @@
 use crate::lines::{HeaderLines, as_bytes};
 use crate::metadata;
 use crate::representation::{Representation, kept_lines};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::key::Key;
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
@@ -29,7 +29,7 @@ impl FoundResponse {
 
     /// What a custom storage returned for `key`; `None` where it is foreign, damaged, or covered by a drop.
     pub(super) fn restored(
-        store: &MemoryStore,
+        store: &HostStore,
         key: &Key,
         status: u16,
         headers: &Bound<'_, PyAny>,

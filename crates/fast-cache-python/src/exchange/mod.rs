@@ -37,7 +37,7 @@ use crate::metadata;
 use crate::representation::Representation;
 use crate::resolve::Installed;
 use crate::scope::{Details, Target};
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::exchange::{Forward, Lookup, begin};
 use fast_cache_core::key::Key;
 use fast_cache_core::key::inputs::{credential_names, freely_varied};
@@ -68,7 +68,7 @@ pub(crate) struct Asked {
 pub(crate) struct Exchange {
     application: Py<Application>,
     route: usize,
-    store: Py<MemoryStore>,
+    store: Py<HostStore>,
     status_lines: Arc<StatusLines>,
     asked: Asked,
     host: Py<PyAny>,

@@ -7,7 +7,7 @@ use crate::failing::{Failure, Permit};
 use crate::lines::HeaderLines;
 use crate::names;
 use crate::snapshot::Snapshot;
-use crate::store::{AnyStore, MemoryStore};
+use crate::store::{AnyStore, HostStore};
 use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::flight::Landing;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(crate) struct Errand {
     pub(crate) application: Py<Application>,
     pub(crate) route: usize,
-    pub(crate) store: Py<MemoryStore>,
+    pub(crate) store: Py<HostStore>,
     pub(crate) status_lines: Arc<StatusLines>,
     /// The scope that the application got: the router leaves the endpoint in it.
     pub(crate) scope: Py<PyDict>,

@@ -30,7 +30,7 @@ use crate::answer::empty;
 use crate::lines::as_bytes;
 use crate::names;
 use crate::receive::Received;
-use crate::store::MemoryStore;
+use crate::store::HostStore;
 use fast_cache_core::exchange::{Fetch, Outcome, Recording};
 use fast_cache_core::key::Key;
 use fast_cache_core::purge::Label;
@@ -339,7 +339,7 @@ impl Recorder {
     }
 
     /// The store whose generations count.
-    pub(crate) fn store(&self, py: Python<'_>) -> Py<MemoryStore> {
+    pub(crate) fn store(&self, py: Python<'_>) -> Py<HostStore> {
         self.errand.store.clone_ref(py)
     }
 }

@@ -48,9 +48,9 @@ const WALK_STEP: usize = 256;
 /// How many keys are refreshed in the background at once.
 const MOST_REFRESHING: usize = 64;
 
-/// A memory store, the secret of its keys, and what happened on the routes that use it.
-#[pyclass(frozen, module = "fast_cache_middleware._core")]
-pub(crate) struct MemoryStore {
+/// A store, the secret of its keys, and what happened on the routes that use it.
+#[pyclass(name = "Store", frozen, module = "fast_cache_middleware._core")]
+pub(crate) struct HostStore {
     pub(crate) store: AnyStore,
     pub(crate) secret: Secret,
     pub(crate) longest: Duration,
@@ -65,7 +65,7 @@ pub(crate) struct MemoryStore {
     pub(crate) refreshes: Refreshes,
 }
 
-impl MemoryStore {
+impl HostStore {
     /// The counters of a route template. They outlive a new analysis.
     pub(crate) fn counters_of(&self, template: &str) -> Arc<RouteCounters> {
         Arc::clone(self.counters.lock().entry(template.into()).or_default())
@@ -114,12 +114,12 @@ impl MemoryStore {
 }
 
 #[pymethods]
-impl MemoryStore {
-    /// A store of at most `max_entries` entries and `max_bytes` bytes; nothing stays longer than `longest` seconds.
-    /// Stores that share entries share a `secret` of 48 bytes; without one it is random.
-    #[new]
+impl HostStore {
+    /// A store in this process's memory, of at most `max_entries` entries and `max_bytes` bytes; nothing stays longer than
+    /// `longest` seconds. Stores that share entries share a `secret` of 48 bytes; without one it is random.
+    #[staticmethod]
     #[pyo3(signature = (max_entries, max_bytes, longest, clock, secret=None))]
-    fn new(
+    fn memory(
         max_entries: usize,
         max_bytes: usize,
         longest: Option<f64>,

@@ -1,6 +1,6 @@
 //! The store in Redis or Valkey.
 
-use super::{AnyStore, MemoryStore, SystemClock};
+use super::{AnyStore, HostStore, SystemClock};
 use crate::patterns::pattern_of;
 use crate::representation::Representation;
 use fast_cache_core::key::Secret;
@@ -58,7 +58,7 @@ pub(super) fn open(
     settings: &Bound<'_, PyDict>,
     longest: Option<f64>,
     clock: Py<SystemClock>,
-) -> PyResult<MemoryStore> {
+) -> PyResult<HostStore> {
     let mut options = match settings.get_item("url")? {
         Some(url) => {
             let url: String = url.extract()?;
@@ -87,7 +87,7 @@ pub(super) fn open(
     options.now = Some(Arc::new(move || own_clock.now()));
     let secret = Secret::from_bytes(&options.secret_bytes());
     let store = RedisStore::<Representation>::observed(options, Representation::evicted);
-    MemoryStore::over(AnyStore::Redis(Box::new(store)), secret, longest, clock)
+    HostStore::over(AnyStore::Redis(Box::new(store)), secret, longest, clock)
 }
 
 /// How the connection is.

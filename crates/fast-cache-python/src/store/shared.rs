@@ -1,6 +1,6 @@
 //! The store that all processes of a machine share.
 
-use super::{AnyStore, MemoryStore, SystemClock};
+use super::{AnyStore, HostStore, SystemClock};
 use crate::patterns::pattern_of;
 use crate::representation::Representation;
 use fast_cache_core::key::Secret;
@@ -19,7 +19,7 @@ pub(super) fn open(
     longest: Option<f64>,
     clock: Py<SystemClock>,
     warn: Py<PyAny>,
-) -> PyResult<MemoryStore> {
+) -> PyResult<HostStore> {
     let shared_clock = Arc::clone(&clock.get().clock);
     let limits = Limits {
         max_entries,
@@ -44,5 +44,5 @@ pub(super) fn open(
             other => PyOSError::new_err(other.to_string()),
         })?;
     let secret = Secret::from_bytes(store.secret());
-    MemoryStore::over(AnyStore::Shared(Box::new(store)), secret, longest, clock)
+    HostStore::over(AnyStore::Shared(Box::new(store)), secret, longest, clock)
 }

@@ -16,8 +16,8 @@
 //! success ends that.
 //!
 //! Nobody queues behind a key that is known to be unshared: it is remembered for a while, and requests for it neither
-//! lead nor wait. So is one whose failures are no one else's, after two of them in a row. How long a request waits at most is its host's to say: it gives its ticket up and goes on by itself, and
-//! nobody else waits for that leader.
+//! lead nor wait. So is one whose failures are no one else's, after two of them in a row. How long a request waits at most
+//! is its host's to say: it gives its ticket up and goes on by itself, and nobody else waits for that leader.
 //!
 //! Where the store is shared with other processes, a leader may hold a [`Lease`] as well, and leads for those who wait
 //! there. The lease goes on to whoever leads next, and ends when the permit lands.

@@ -27,7 +27,14 @@ from urllib.request import urlopen
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
-HANDLERS = ("floor", "bare", "fast-cache", "axum-response-cache", "http-cache-tower-server")
+HANDLERS = (
+    "floor",
+    "bare",
+    "fast-cache",
+    "axum-response-cache",
+    "axum-response-cache-lines",
+    "http-cache-tower-server",
+)
 PATH = "/users/7"
 TICKS = os.sysconf("SC_CLK_TCK")
 

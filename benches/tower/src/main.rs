@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use tower::util::MapResponseLayer;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 
-const SUBJECTS: [&str; 8] = [
+const SUBJECTS: [&str; 9] = [
     "floor",
     "bare",
     "fast-cache",
@@ -35,6 +35,7 @@ const SUBJECTS: [&str; 8] = [
     "no-op-layer",
     "fast-cache-passed",
     "axum-response-cache",
+    "axum-response-cache-lines",
     "http-cache-tower-server",
 ];
 const ROUNDS: usize = 41;
@@ -72,11 +73,11 @@ async fn main() -> std::io::Result<()> {
     }
 }
 
-/// The same handler, as `subject` serves it: prepared bytes of this size. That of the floor has the header lines of a hit
-/// as well, so that both send the same.
+/// The same handler, as `subject` serves it: prepared bytes of this size. Those of the floor and of `…-lines` have the
+/// header lines of a hit as well, so that they send the same.
 fn app(subject: &str, bytes: usize) -> Router {
     let body = Bytes::from(vec![b'x'; bytes]);
-    if subject == "floor" {
+    if subject == "floor" || subject == "axum-response-cache-lines" {
         let handler = get(async move || {
             let lines = [
                 (CONTENT_TYPE, "application/json"),
@@ -91,7 +92,13 @@ fn app(subject: &str, bytes: usize) -> Router {
             ];
             (lines, body.clone())
         });
-        return Router::new().route("/users/{id}", handler);
+        return Router::new().route(
+            "/users/{id}",
+            match subject {
+                "floor" => handler,
+                _ => handler.layer(ResponseCacheLayer::with_lifespan(60 * MINUTE)),
+            },
+        );
     }
     let handler = get(async move || {
         let lines = [

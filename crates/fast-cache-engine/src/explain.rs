@@ -74,7 +74,13 @@ pub fn explain<'p, R>(
         age: None,
         remaining: None,
     };
-    match begin(request, noted, asked.policy, parameter) {
+    match begin(
+        request.method,
+        request.lines,
+        noted,
+        asked.policy,
+        parameter,
+    ) {
         Err(reason) => said.reason = Some(reason),
         Ok(_) if asked.kept_out.is_some() => said.reason = asked.kept_out,
         Ok(lookup) => look_up(store, asked, lookup, now, &mut said),

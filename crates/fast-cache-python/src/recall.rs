@@ -138,19 +138,14 @@ impl Installed {
         let Some(lines) = lines else {
             return Glance::Nothing;
         };
-        let request = Request {
-            method: Method::from_name(target.method),
-            scheme: rest.scheme,
-            path: target.path,
-            raw_path: Some(rest.raw_path),
-            root_path,
-            query: rest.query,
-            lines: &lines,
-        };
         // The parameters of this very path were judged before.
-        let Ok(lookup) = begin(&request, &Noted::from_lines(&lines), &cached.policy, |_| {
-            None
-        }) else {
+        let Ok(lookup) = begin(
+            Method::from_name(target.method),
+            &lines,
+            &Noted::from_lines(&lines),
+            &cached.policy,
+            |_| None,
+        ) else {
             return Glance::Nothing;
         };
         if !lookup.wants_stored() {

@@ -81,7 +81,7 @@ impl<'py> Visit<'_, '_, 'py> {
             return bypass(Reason::MalformedRequest);
         };
         let parameter = |name: &str| self.taken.parameters.get(name);
-        let lookup = match begin(&request, &noted, &cached.policy, parameter) {
+        let lookup = match begin(request.method, &lines, &noted, &cached.policy, parameter) {
             Ok(lookup) => lookup,
             Err(reason) => return bypass(reason),
         };

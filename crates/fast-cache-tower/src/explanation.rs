@@ -100,7 +100,7 @@ fn explained<'p, A: Body>(
     parameter: impl Fn(&str) -> Option<&'p str>,
 ) -> Option<Explained> {
     let plan = &route.plan;
-    let identity = route.identity(head.method.as_str())?;
+    let identity = route.identity(head.method)?;
     let custom = plan.key.as_ref().map(|key| key(&parts_of(request)));
     let lines = head.lines();
     let mut asked = Asked::of(&head, &lines);

@@ -39,6 +39,8 @@ pin_project! {
     {
         // Answered from the cache.
         Answer { answer: Option<Answer> },
+        // Waiting for the service, with whose answer the cache has nothing to do.
+        Passing { #[pin] future: S::Future },
         // Waiting for another request's answer, or for those who share the store.
         Following { following: Box<Following<S, A>> },
         // Waiting for the service.
@@ -61,6 +63,13 @@ where
         let answer = Some(answer);
         Self {
             state: State::Answer { answer },
+        }
+    }
+
+    /// The service's own answer.
+    pub(crate) fn passing(future: S::Future) -> Self {
+        Self {
+            state: State::Passing { future },
         }
     }
 
@@ -100,6 +109,10 @@ where
                 StateProjection::Answer { answer } => {
                     let answer = answer.take().expect("polled after it was ready");
                     return Poll::Ready(Ok(answer.into_response(CacheBody::stored)));
+                }
+                StateProjection::Passing { future } => {
+                    let answered = ready!(future.poll(context));
+                    return Poll::Ready(answered.map(|it| it.map(CacheBody::passing)));
                 }
                 StateProjection::Following { following } => {
                     let followed = ready!(following.poll(context));
@@ -169,6 +182,7 @@ where
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
             State::Answer { .. } => "Answer",
+            State::Passing { .. } => "Passing",
             State::Following { .. } => "Following",
             State::Asking { .. } => "Asking",
             State::Settling { .. } => "Settling",

@@ -27,9 +27,8 @@ pub(crate) struct PreparedHead {
     keeps_place: bool,
 }
 
-/// What a cache says of an answer in its head.
+/// What a cache says of an answer in its head, beside its age.
 pub(crate) struct Saying {
-    pub(crate) age: Option<HeaderValue>,
     pub(crate) outcome: Outcome,
     pub(crate) cache_status: HeaderValue,
 }
@@ -39,9 +38,6 @@ impl Saying {
     pub(crate) fn say(self, head: &mut HeaderMap) {
         head.append(X_CACHE_STATUS, word(self.outcome));
         head.append(CACHE_STATUS, self.cache_status);
-        if let Some(age) = self.age {
-            head.append(AGE, age);
-        }
     }
 }
 
@@ -84,7 +80,7 @@ impl PreparedHead {
     }
 
     /// The whole head.
-    pub(crate) fn saying(&self, saying: Saying) -> HeaderMap {
+    pub(crate) fn saying(&self, age: HeaderValue, saying: Saying) -> HeaderMap {
         let mut head = self.map.clone();
         let mut values = head.values_mut();
         let put = |place: Option<&mut HeaderValue>, value| {
@@ -92,10 +88,7 @@ impl PreparedHead {
                 *place = value;
             }
         };
-        let (age, has_age) = (values.next(), saying.age.is_some());
-        if let Some(value) = saying.age {
-            put(age, value);
-        }
+        put(values.next(), age);
         let outcome = values.next();
         if saying.outcome != Outcome::Hit {
             put(outcome, word(saying.outcome));
@@ -103,9 +96,6 @@ impl PreparedHead {
         put(values.nth(self.behind), saying.cache_status);
         if self.keeps_place {
             head.remove(CONTENT_LENGTH);
-        }
-        if !has_age {
-            head.remove(AGE);
         }
         head
     }
@@ -140,11 +130,11 @@ mod tests {
     }
 
     fn said(head: &PreparedHead, outcome: Outcome) -> HeaderMap {
-        head.saying(Saying {
-            age: Some(HeaderValue::from_static("7")),
+        let saying = Saying {
             outcome,
             cache_status: HeaderValue::from_static("own; hit"),
-        })
+        };
+        head.saying(HeaderValue::from_static("7"), saying)
     }
 
     fn all(head: &HeaderMap, name: &str) -> Vec<String> {
@@ -194,18 +184,6 @@ mod tests {
             lines.sort_by_key(|line| line.0);
             assert_eq!(own, lines);
         }
-    }
-
-    #[test]
-    fn an_answer_without_an_age_says_none() {
-        let head = prepared(&vec![("etag", "1")]).saying(Saying {
-            age: None,
-            outcome: Outcome::Miss,
-            cache_status: HeaderValue::from_static("own; fwd=miss"),
-        });
-        assert_eq!(all(&head, "x-cache-status"), ["MISS"]);
-        assert_eq!(all(&head, "etag"), ["1"]);
-        assert_eq!((all(&head, "age").len(), head.len()), (0, 3));
     }
 
     #[test]

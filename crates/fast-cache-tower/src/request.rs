@@ -11,6 +11,7 @@ use http::{Extensions, HeaderMap, Uri};
 use http_body::Body;
 use smallvec::SmallVec;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 /// The head of a request as it came, borrowed.
 #[derive(Clone, Copy)]
@@ -26,7 +27,8 @@ pub(crate) struct Head<'a> {
 pub(crate) struct Asked<'a> {
     method: &'a str,
     scheme: &'a str,
-    path: Cow<'a, str>,
+    /// Without its percent-encoding, once that was asked for.
+    path: OnceCell<Cow<'a, str>>,
     pub(crate) uri: &'a Uri,
     pub(crate) lines: &'a [Line<'a>],
     noted: Noted<'a>,
@@ -134,11 +136,16 @@ impl<'a> Asked<'a> {
                 .scheme()
                 .or(scheme)
                 .map_or("http", |scheme| scheme.as_str()),
-            path: decoded(uri.path()),
+            path: OnceCell::new(),
             uri,
             lines,
             noted,
         }
+    }
+
+    /// The method.
+    pub(crate) fn method(&self) -> Method<'a> {
+        Method::from_name(self.method)
     }
 
     /// Notes that the request has a body, whatever its header lines say.
@@ -150,9 +157,9 @@ impl<'a> Asked<'a> {
     #[inline]
     pub(crate) fn request(&self) -> Request<'_> {
         Request {
-            method: Method::from_name(self.method),
+            method: self.method(),
             scheme: self.scheme.as_bytes(),
-            path: &self.path,
+            path: self.path.get_or_init(|| decoded(self.uri.path())),
             raw_path: Some(self.uri.path().as_bytes()),
             root_path: "",
             query: self.uri.query().unwrap_or_default().as_bytes(),

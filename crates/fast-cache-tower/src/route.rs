@@ -9,6 +9,7 @@ use fast_cache_core::policy::Canonical;
 use fast_cache_core::purge::Label;
 use fast_cache_core::route::{Convertor, Resolution, Table, TableBuilder, parse_template};
 use fast_cache_engine::observe::RouteCounters;
+use http::Method;
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ pub(crate) struct Route {
     pub(crate) endpoint: Label,
     pub(crate) counters: Arc<RouteCounters>,
     pub(crate) template: PathTemplate,
-    identities: Vec<(Box<str>, Identity)>,
+    identities: Vec<(Method, Identity)>,
 }
 
 /// The template of a route's paths, which may be unknown.
@@ -40,13 +41,13 @@ impl Route {
             shared.has_http.store(true, Ordering::Relaxed);
         }
         let plan = Plan::of(policy, canonical(template), shared.follower_timeout);
-        let identity = |method: &str| {
+        let identity = |method: &Method| {
             let (namespace, inputs) = (&shared.namespace, &plan.inputs);
-            let identity = Identity::of_route(namespace, method, "", template, inputs);
-            (method.into(), identity)
+            let identity = Identity::of_route(namespace, method.as_str(), "", template, inputs);
+            (method.clone(), identity)
         };
         Self {
-            identities: plan.methods.iter().map(|method| identity(method)).collect(),
+            identities: plan.methods.iter().map(identity).collect(),
             endpoint: shared.endpoint_label(template),
             counters: shared.counters_of(template),
             template: PathTemplate::new(template),
@@ -55,11 +56,15 @@ impl Route {
     }
 
     /// The identity for keys of this method; `HEAD` is answered from `GET`.
-    pub(crate) fn identity(&self, method: &str) -> Option<&Identity> {
-        let method = if method == "HEAD" { "GET" } else { method };
+    pub(crate) fn identity(&self, method: &Method) -> Option<&Identity> {
+        let method = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
         let mut identities = self.identities.iter();
         identities
-            .find(|(name, _)| &**name == method)
+            .find(|(known, _)| known == method)
             .map(|(_, identity)| identity)
     }
 

@@ -192,7 +192,7 @@ where
 
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let Some(guided) = self.guided(&request) else {
-            return ResponseFuture::asking(self.inner.call(request), None);
+            return ResponseFuture::passing(self.inner.call(request));
         };
         match self.look_up(guided, &mut request, Part::Board, &[]) {
             Called::Answer(answer) => ResponseFuture::answer(answer),

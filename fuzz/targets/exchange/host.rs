@@ -94,7 +94,9 @@ impl Host {
         let noted = Noted::from_lines(&all);
         let asks = told::Told::by(&wire.lines);
         let listens = self.policy.client_directives;
-        let Ok(lookup) = begin(&request, &noted, &self.policy, |_| None) else {
+        let Ok(lookup) = begin(request.method, request.lines, &noted, &self.policy, |_| {
+            None
+        }) else {
             drop(all);
             return pending(wire, None);
         };

@@ -6,7 +6,7 @@ use crate::fields::cache_control::MaxStale;
 use crate::key::inputs::Inputs;
 use crate::policy::Policy;
 use crate::reason::Reason;
-use crate::request::{Method, Request};
+use crate::request::Method;
 use crate::rules::conditional::not_modified;
 use crate::rules::early::{is_due, may_be_due};
 use crate::rules::freshness::{Remaining, remaining};
@@ -84,18 +84,20 @@ pub fn matters(inputs: &Inputs, name: &[u8]) -> bool {
     is_noted(name) || inputs.holds_header(name)
 }
 
-/// Starts an exchange.
+/// Starts an exchange for a request with this method and these lines, of which `noted` has taken note. Lines that do not
+/// [matter](matters) may be left out.
 ///
 /// # Errors
 ///
 /// The reason for which the cache keeps out of it: nothing is looked up and nothing is stored.
 pub fn begin<'a, 'p>(
-    request: &Request<'a>,
+    method: Method<'_>,
+    lines: &'a [Line<'a>],
     noted: &Noted<'a>,
     policy: &'a Policy,
     parameter: impl Fn(&str) -> Option<&'p str>,
 ) -> Result<Lookup<'a>, Reason> {
-    let permits = permits(request.lines, noted, policy)?;
+    let permits = permits(lines, noted, policy)?;
     for (name, canonical) in &policy.canonical {
         if !parameter(name).is_none_or(|text| canonical.holds(text)) {
             return Err(Reason::NoncanonicalPath);
@@ -104,7 +106,7 @@ pub fn begin<'a, 'p>(
     Ok(Lookup {
         policy,
         permits,
-        client: Client::noted(request.lines, noted, request.method, policy),
+        client: Client::noted(lines, noted, method, policy),
     })
 }
 

@@ -1,7 +1,7 @@
 //! One request and its answer, as phases that consume themselves.
 //!
 //! ```text
-//! begin(request, policy)          -> Ok(Lookup) | Err(reason)
+//! begin(method, lines, policy)    -> Ok(Lookup) | Err(reason)
 //! Lookup::decide(found, now)      -> Serve | Forward | Unsatisfied
 //! Forward::fetch(birth)           -> Fetch
 //! Fetch::on_response(head, now)   -> Record { recording, … } | Freshen | Update | StandIn | Pass(reason) | Fail(failed)

@@ -131,7 +131,13 @@ impl Host {
             return bypass(Reason::Method);
         };
         let parameter = |name: &str| visit.parameter(name);
-        let lookup = match begin(&request, &noted, &cached.policy, parameter) {
+        let lookup = match begin(
+            request.method,
+            request.lines,
+            &noted,
+            &cached.policy,
+            parameter,
+        ) {
             Ok(lookup) => lookup,
             Err(reason) => return bypass(reason),
         };

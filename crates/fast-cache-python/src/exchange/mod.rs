@@ -158,9 +158,13 @@ impl Exchange {
         let Some(request) = details.request(&target, &self.asked.root_path, &lines) else {
             return Ok(Err(Reason::MalformedRequest));
         };
-        match begin(&request, &noted, &cached.policy, |name| {
-            self.parameter(name)
-        }) {
+        match begin(
+            request.method,
+            request.lines,
+            &noted,
+            &cached.policy,
+            |name| self.parameter(name),
+        ) {
             Ok(lookup) => step(lookup, &details.headers, &target, &details).map(Ok),
             Err(reason) => Ok(Err(reason)),
         }

@@ -61,12 +61,12 @@ impl Answer {
         };
         let stored = whole.entry.response().expect("a response was found");
         let kept = &stored.representation;
-        let mut response = Response::new(body(kept.body().clone()));
-        *response.headers_mut() = kept.head().saying(Saying {
-            age: Some(values::age(whole.age)),
+        let saying = Saying {
             outcome: whole.outcome,
             cache_status: whole.cache_status,
-        });
+        };
+        let mut response = Response::new(body(kept.body().clone()));
+        *response.headers_mut() = kept.head().saying(values::age(whole.age), saying);
         // Only what has been a status is stored.
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or_default();
         *response.extensions_mut() = extensions;

@@ -13,7 +13,7 @@ use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::said::{Came, age};
 use http::StatusCode;
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{AGE, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
 /// An answer from the cache that is made already.
 pub(crate) struct Replied {
@@ -35,31 +35,24 @@ pub(super) fn reply(
     let outcome = came.outcome(serve);
     let age = came.has_age().then(|| age(serve));
     let saying = Saying {
-        age: age.map(values::age),
         outcome,
         cache_status: values::cache_status(shared, came, serve),
     };
-    let (status, headers, body) = if serve.form == Form::Full {
-        (
-            stored.status,
-            kept.head().saying(saying),
-            kept.body().clone(),
-        )
-    } else {
-        let lines: Vec<Line<'_>> = kept.as_lines().collect();
-        let layout = compose(serve.form, stored, &lines, request, shared.seed());
-        let mut headers = header_map(&layout, kept);
-        if serve.form == Form::WithoutBody && !is_framed(&headers) {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.body_length));
-        }
-        saying.say(&mut headers);
-        (layout.status, headers, body_of(&layout.body, kept.body()))
-    };
+    let lines: Vec<Line<'_>> = kept.as_lines().collect();
+    let layout = compose(serve.form, stored, &lines, request, shared.seed());
+    let mut headers = header_map(&layout, kept);
+    if serve.form == Form::WithoutBody && !is_framed(&headers) {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(stored.body_length));
+    }
+    saying.say(&mut headers);
+    if let Some(age) = age {
+        headers.append(AGE, values::age(age));
+    }
     Replied {
         // Only what has been a status is stored.
-        status: StatusCode::from_u16(status).unwrap_or_default(),
+        status: StatusCode::from_u16(layout.status).unwrap_or_default(),
         headers,
-        body,
+        body: body_of(&layout.body, kept.body()),
         said: CacheOutcome {
             outcome,
             reason: came.reason(),

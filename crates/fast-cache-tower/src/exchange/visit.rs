@@ -14,7 +14,6 @@ use fast_cache_core::exchange::{Decision, Form, Forward, Lookup, Outcome, begin}
 use fast_cache_core::key::search::Searched;
 use fast_cache_core::key::{Identity, Key, KeyRef, build_key, custom_key};
 use fast_cache_core::reason::Reason;
-use fast_cache_core::request::Request;
 use fast_cache_engine::failing::Waiter;
 use fast_cache_engine::find::{Finding, find_by_search, find_selecting};
 use fast_cache_engine::flight::Landing;
@@ -67,7 +66,7 @@ impl Visit<'_> {
 
     fn look_up(&self, part: Part, memo: &mut Memo) -> Step {
         let (shared, plan) = (self.shared, &self.route.plan);
-        let Some(identity) = self.route.identity(self.head.method.as_str()) else {
+        let Some(identity) = self.route.identity(self.head.method) else {
             return self.bypass(Reason::Method);
         };
         let mut lines = Lines::new();
@@ -76,14 +75,19 @@ impl Visit<'_> {
         if self.has_body {
             asked.note_body();
         }
-        let request = asked.request();
         let parameters = if plan.policy.canonical.is_empty() {
             Parameters::default()
         } else {
             self.parameters()
         };
         let parameter = |name: &str| parameters.get(name);
-        let lookup = match begin(&request, asked.noted(), &plan.policy, parameter) {
+        let lookup = match begin(
+            asked.method(),
+            asked.lines,
+            asked.noted(),
+            &plan.policy,
+            parameter,
+        ) {
             Ok(lookup) => lookup,
             Err(reason) => return self.bypass(reason),
         };
@@ -95,25 +99,14 @@ impl Visit<'_> {
         let parts = self.parts(&asked, identity);
         let known = parts.and_then(|parts| recent.key(&parts));
         let is_new = known.is_none();
-        let key = match (known, &self.custom) {
-            (Some(known), _) => known,
-            (None, Some(custom)) => custom_key(identity, &shared.secret, custom, buffer),
-            (None, None) => build_key(
-                identity,
-                &plan.inputs,
-                &shared.secret,
-                &request,
-                asked.host(),
-                buffer,
-            ),
-        };
+        let key = known.unwrap_or_else(|| self.key(identity, &asked, buffer));
         if lookup.wants_stored()
             && let Some(awaited) = self.ask_first(key)
         {
             return Step::Wait(awaited, self.patience());
         }
         let Finding { found, absent } = if lookup.wants_stored() {
-            self.find(key, identity, &request, asked.host())
+            self.find(key, identity, &asked)
         } else {
             Finding::default()
         };
@@ -222,15 +215,24 @@ impl Visit<'_> {
         })
     }
 
+    /// The key of the request, made anew.
+    fn key<'b>(
+        &self,
+        identity: &Identity,
+        asked: &Asked<'_>,
+        buffer: &'b mut Vec<u8>,
+    ) -> KeyRef<'b> {
+        let (secret, inputs) = (&self.shared.secret, &self.route.plan.inputs);
+        if let Some(custom) = &self.custom {
+            return custom_key(identity, secret, custom, buffer);
+        }
+        let (request, host) = (asked.request(), asked.host());
+        build_key(identity, inputs, secret, &request, host, buffer)
+    }
+
     /// What the store holds for a key, or why it holds nothing.
     #[inline]
-    fn find(
-        &self,
-        key: KeyRef<'_>,
-        identity: &Identity,
-        request: &Request<'_>,
-        host: Option<&[u8]>,
-    ) -> Finding<Kept> {
+    fn find(&self, key: KeyRef<'_>, identity: &Identity, asked: &Asked<'_>) -> Finding<Kept> {
         let (store, secret) = (&*self.shared.store, &self.shared.secret);
         // All lines are read only where they may be asked for.
         let mut finding = find_selecting(store, key, |primary, names| {
@@ -243,8 +245,8 @@ impl Visit<'_> {
                 identity,
                 inputs: &self.route.plan.inputs,
                 secret,
-                request,
-                host,
+                request: &asked.request(),
+                host: asked.host(),
             };
             let lines = self.head.lines();
             finding.found = find_by_search(store, &searched, self.route.selecting(&lines));

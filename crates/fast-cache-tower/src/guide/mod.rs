@@ -63,7 +63,6 @@ pub(crate) struct Guided<'a> {
 
 impl Guide {
     /// What is to be done with a request.
-    #[inline]
     pub(crate) fn find(&self, shared: &Shared, head: &Head<'_>) -> Guided<'_> {
         let mut guided = match self {
             Self::Store(guide) => guide.find(shared, head),

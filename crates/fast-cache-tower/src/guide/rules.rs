@@ -100,7 +100,7 @@ impl RuleBook {
         }
         let rest = || {
             let rest = self.rest.as_ref();
-            rest.filter(|route| route.plan.caches(method.as_str()))
+            rest.filter(|route| route.plan.caches(method))
         };
         let route = match number {
             Some(number) => self.routes.get(number).and_then(Option::as_ref),

@@ -5,6 +5,7 @@ use fast_cache_core::key::inputs::Inputs;
 use fast_cache_core::policy::declared::{Declared, KeyPlan, key_plan};
 use fast_cache_core::policy::{self, Canonical, HttpOptions, Lifetime, Statuses};
 use fast_cache_core::route::Template;
+use http::Method;
 use std::time::Duration;
 
 /// What a policy comes to, whatever the route.
@@ -12,7 +13,7 @@ pub(crate) struct Plan {
     pub(crate) policy: policy::Policy,
     pub(crate) inputs: Inputs,
     pub(crate) tags: Vec<Template>,
-    pub(crate) methods: Vec<Box<str>>,
+    pub(crate) methods: Vec<Method>,
     pub(crate) strict: bool,
     pub(crate) key: Option<KeyFunction>,
 }
@@ -84,19 +85,19 @@ impl Plan {
             },
             inputs,
             tags: policy.tags,
-            methods: policy
-                .methods
-                .iter()
-                .map(|method| method.as_str().into())
-                .collect(),
+            methods: policy.methods,
             strict: policy.strict,
             key: policy.key,
         }
     }
 
     /// Whether a request with this method may be answered from the cache.
-    pub(crate) fn caches(&self, method: &str) -> bool {
-        let method = if method == "HEAD" { "GET" } else { method };
-        self.methods.iter().any(|known| **known == *method)
+    pub(crate) fn caches(&self, method: &Method) -> bool {
+        let method = if *method == Method::HEAD {
+            &Method::GET
+        } else {
+            method
+        };
+        self.methods.contains(method)
     }
 }

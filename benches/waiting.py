@@ -1,4 +1,4 @@
-"""Requests that wait for one another: what a crowd, a failing leader, a follower and coalescing itself cost.
+"""Requests that wait for one another: what a crowd, a failing handler, a follower and coalescing itself cost.
 
 `python benches/waiting.py WHERE REQUESTS` is a process that lets so many requests wait, in the application itself
 (`bare`) or behind the cache (`cached`); it prints how many bytes of resident memory each of them takes. What coalescing
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import apps
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException, Response
 from measure import Effort, Report
 from traffic import Scope, receive, scope_for, send
 
@@ -23,25 +23,25 @@ from fast_cache_middleware import CacheConfig, FastCacheMiddleware
 STATM = Path("/proc/self/statm")
 HANDLER = 0.1
 """Seconds that the handler of a crowd takes."""
+RAISES = "raises"
+HANDLED = "raises what an exception handler answers"
+SHARED = (RAISES, "answers 503")
+"""How a handler fails where its failure is shared."""
 
 
 def run(effort: Effort) -> Report:
     report = Report("Waiting for one another")
     crowd = 50 if effort.smoke else 1000
-    calls, times = asyncio.run(_crowd(crowd))
+    [(calls, times)] = asyncio.run(_crowds(crowd, 1))
     slow = times[int(len(times) * 0.99)]
     report.say(
         f"{crowd} concurrent misses: {calls} call, p99 {slow * 1e3:,.1f} ms for a handler of {HANDLER * 1e3:.0f} ms"
     )
     report.at_most("1,000 concurrent misses, calls of the handler", calls, 1)
     report.at_most("1,000 concurrent misses, p99 / the handler's time", slow / HANDLER, 3.0)
-    failing, alone = (asyncio.run(_crowd(crowd, coalesce=coalesce, fails=True)) for coalesce in (True, False))
-    report.say(
-        f"a leader that always fails: {failing[0]} calls, all over in {failing[1][-1] * 1e3:,.1f} ms; "
-        f"without coalescing {alone[0]} calls, {alone[1][-1] * 1e3:,.1f} ms"
-    )
-    report.at_most("a leader that always fails, calls / without coalescing", failing[0] / alone[0], 1.0)
-    report.at_most("a leader that always fails, time / without coalescing", failing[1][-1] / alone[1][-1], 1.0)
+    for how in (*SHARED, HANDLED):
+        for number in (crowd, 10):
+            _failing(report, number, how, judged=number == crowd and how in SHARED)
     name = "a follower, beside its own task"
     if STATM.exists():
         number = 1000 if effort.smoke else 100_000
@@ -53,32 +53,55 @@ def run(effort: Effort) -> Report:
     return report
 
 
-async def _crowd(number: int, *, coalesce: bool = True, fails: bool = False) -> tuple[int, list[float]]:
-    """The handler's calls, and for how long each of the requests took, sorted."""
+def _failing(report: Report, number: int, how: str, *, judged: bool) -> None:
+    """Two crowds, the second while the key is known to be failing, beside the same without coalescing."""
+    waves = asyncio.run(_crowds(number, 2, fails=how))
+    alone = asyncio.run(_crowds(number, 2, fails=how, coalesce=False))
+    for wave, ours, others in zip(("at first", "known to be failing"), waves, alone, strict=True):
+        calls, time = ours[0] / others[0], ours[1][-1] / others[1][-1]
+        report.say(
+            f"{number} requests, a handler that always {how}, {wave}: {ours[0]} calls, {ours[1][-1] * 1e3:,.1f} ms; "
+            f"without coalescing {others[0]} calls, {others[1][-1] * 1e3:,.1f} ms; {time:.2f} times that"
+        )
+        if judged:
+            report.at_most(f"a handler that always {how}, {wave}, calls / without coalescing", calls, 1.0)
+            report.at_most(f"a handler that always {how}, {wave}, time / without coalescing", time, 1.0)
+
+
+async def _crowds(
+    number: int, waves: int, *, coalesce: bool = True, fails: str | None = None
+) -> list[tuple[int, list[float]]]:
+    """Of some crowds, one after the other: the handler's calls, and for how long each of the requests took, sorted."""
     calls = 0
     app = FastAPI()
+    app.add_middleware(FastCacheMiddleware, coalesce=coalesce)
 
     @app.get("/x", dependencies=[CacheConfig(apps.MAX_AGE)])
-    async def x() -> int:
+    async def x() -> Response:
         nonlocal calls
         calls += 1
         await asyncio.sleep(HANDLER)
-        if fails:
+        if fails == RAISES:
             raise ValueError
-        return calls
+        if fails == HANDLED:
+            raise HTTPException(503)
+        return Response(str(calls), 503 if fails else 200)
 
-    middleware = FastCacheMiddleware(app, coalesce=coalesce)
     # The routes are read with the first request.
-    await middleware(scope_for("/other"), receive, send)
+    await app(scope_for("/other"), receive, send)
 
     async def one() -> float:
         began = time.perf_counter()
         with contextlib.suppress(ValueError):
-            await middleware(scope_for("/x"), receive, send)
+            await app(scope_for("/x"), receive, send)
         return time.perf_counter() - began
 
-    taken = sorted(await asyncio.gather(*(one() for _ in range(number))))
-    return calls, taken
+    came = []
+    for _ in range(waves):
+        before = calls
+        taken = sorted(await asyncio.gather(*(one() for _ in range(number))))
+        came.append((calls - before, taken))
+    return came
 
 
 def _waiting(where: str, number: int) -> float:

@@ -50,7 +50,9 @@ def msrv() -> int:
     version = found[1]
     print(f"Rust {version}")
     installed = run("rustup", "toolchain", "install", version, "--profile", "minimal")
-    return installed or run("cargo", f"+{version}", "check", "--workspace", "--all-targets", "--locked", "--target-dir", "target/msrv")
+    return installed or run(
+        "cargo", f"+{version}", "check", "--workspace", "--all-targets", "--locked", "--target-dir", "target/msrv"
+    )
 
 
 def systems() -> int:

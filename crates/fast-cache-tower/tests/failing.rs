@@ -10,7 +10,7 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use std::pin::Pin;
 use std::time::Duration;
-use support::gate::{Answer, Gate, Handler, settle, start, text};
+use support::gate::{Answer, Gate, Handler, settle, start, start_with, text};
 use support::{Failure, cache, get};
 use tokio::task::JoinHandle;
 use tower::ServiceExt;
@@ -188,6 +188,32 @@ async fn safety_18_a_failure_that_forgets_its_vary_is_one_of_a_variant_all_the_s
 }
 
 #[tokio::test(start_paused = true)]
+async fn safety_18_what_is_known_of_variants_by_the_time_of_the_failure_counts() {
+    let gate = Gate::new();
+    let service = gate.behind(&cache().0, |call| match call {
+        2 => {
+            let mut response = text("good");
+            response.headers_mut().insert("vary", "accept".parse()?);
+            Ok(response)
+        }
+        _ => broken(call),
+    });
+    let ask = |accept: &'static str| ask(&service, &[("accept", accept)]);
+    let (first, second, other) = (ask("a"), ask("a"), ask("b"));
+    settle().await;
+    let afresh = start_with(
+        &service,
+        get("/", &[("accept", "c"), ("cache-control", "no-cache")]),
+    );
+    settle().await;
+    gate.permits.add_permits(10);
+    assert_eq!(first.await.expect("a request").body, "failure 1");
+    assert_eq!(afresh.await.expect("a request").1, "good");
+    assert_eq!(second.await.expect("a request").body, "failure 3");
+    assert_eq!(other.await.expect("a request").body, "failure 4");
+}
+
+#[tokio::test(start_paused = true)]
 async fn safety_16_credentials_neither_wait_for_a_failure_nor_give_theirs() {
     let gate = Gate::new();
     let service = gate.behind(&cache().0, broken);
@@ -246,7 +272,9 @@ async fn safety_32_a_drop_while_a_failure_was_made_leaves_it_to_its_client() {
 async fn a_success_ends_that_a_key_is_known_to_be_failing() {
     let gate = Gate::new();
     let (cache, clock) = cache();
-    let service = gate.behind(&cache, |call| match call {
+    // It is over while the key would be known to be failing still.
+    let policy = Policy::max_age(Duration::from_secs(2));
+    let service = gate.behind_policy(&cache, policy, |call| match call {
         3 => Ok(text("good")),
         _ => broken(call),
     });
@@ -254,7 +282,7 @@ async fn a_success_ends_that_a_key_is_known_to_be_failing() {
     let got = crowd(&gate, &service, 5).await;
     assert!(got.iter().all(|got| got.body == "good"));
     assert_eq!(got[4].said.outcome(), Outcome::Hit);
-    clock.advance(Duration::from_secs(61), false);
+    clock.advance(Duration::from_secs(3), false);
     crowd(&gate, &service, 5).await;
     assert_eq!(gate.calls(), 5);
 }

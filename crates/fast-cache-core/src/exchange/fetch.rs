@@ -102,9 +102,6 @@ impl Failed {
         policy: &Policy,
         inputs: &Inputs,
     ) -> Result<Record, Reason> {
-        if self.reason != Reason::Status {
-            return Err(self.reason);
-        }
         self.fetch.record(head, policy, inputs, self.now, may_share)
     }
 }

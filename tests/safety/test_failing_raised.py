@@ -49,6 +49,68 @@ def test_31_what_is_raised_because_a_client_left_is_its_own() -> None:
     asyncio.run(play())
 
 
+def test_31_a_middleware_inside_that_sees_the_client_leave_raises_for_that_client_alone() -> None:
+    """The endpoint declares what it reads, so that `receive` is not watched but for this."""
+
+    async def play() -> None:
+        app = FastAPI()
+        gate = asyncio.Event()
+        calls, broken = 0, True
+
+        @app.get("/item", dependencies=[CacheConfig(max_age=60)])
+        async def item() -> int:
+            return calls
+
+        async def buffering(scope: Any, receive: Any, send: Any) -> None:
+            nonlocal calls
+            held: list[Message] = []
+
+            async def hold(message: Message) -> None:
+                held.append(message)
+
+            await app(scope, receive, hold)
+            if scope["path"] == "/item":
+                calls += 1
+                call = calls
+                await gate.wait()
+                if broken or (await receive())["type"] == "http.disconnect":
+                    raise BrokenError(call)
+            for message in held:
+                await send(message)
+
+        buffering.app = app  # type: ignore[attr-defined]
+        middleware = FastCacheMiddleware(buffering)
+
+        async def asked(number: int) -> list["asyncio.Task[Any]"]:
+            tasks = [asyncio.create_task(request(middleware, "GET", "/item")) for _ in range(number)]
+            await settled()
+            return tasks
+
+        first = await asked(3)
+        gate.set()
+        got = await asyncio.gather(*first, return_exceptions=True)
+        assert [one.args[0] for one in got if isinstance(one, BrokenError)] == [1, 2, 2]
+        gate.clear()
+        broken = False
+
+        async def leaving() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def nowhere(_: Message) -> None:
+            raise AssertionError("nothing was to be sent")
+
+        leader = asyncio.ensure_future(middleware(scope_for("GET", "/item"), leaving, nowhere))
+        await settled()
+        others = await asked(5)
+        assert calls == 3
+        gate.set()
+        with pytest.raises(BrokenError):
+            await leader
+        assert {answer.status for answer in await asyncio.gather(*others)} == {200}
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize("watched", [False, True])
 def test_31_what_is_raised_on_the_way_to_the_endpoint_is_its_own_clients(watched: bool) -> None:
     """A middleware inside may know more of the client than the key holds."""

@@ -34,3 +34,39 @@ impl Memo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Memo;
+    use crate::cache::Cache;
+    use crate::policy::{Policy, Reads};
+    use bytes::Bytes;
+    use http::{Request, Response};
+    use http_body_util::Full;
+    use std::convert::Infallible;
+    use std::time::Duration;
+    use tower::{Layer, ServiceExt, service_fn};
+
+    #[tokio::test]
+    async fn safety_22_no_credential_of_a_query_rests_in_what_is_remembered() {
+        for (reads, rests) in [
+            (Reads::nothing().query("token"), true),
+            (Reads::nothing().secret_query("token"), false),
+        ] {
+            let handler = service_fn(async |_: Request<Full<Bytes>>| {
+                Ok::<_, Infallible>(Response::new(Full::new(Bytes::new())))
+            });
+            let policy = Policy::max_age(Duration::from_secs(60)).reads(reads);
+            let service = Cache::memory(1 << 20).store(policy).layer(handler);
+            for outcome in ["MISS", "HIT", "HIT"] {
+                let request = Request::get("/?token=s3cret").body(Full::default());
+                let asked = service.clone().oneshot(request.expect("a request"));
+                let Ok(got) = asked.await;
+                assert_eq!(got.headers()["x-cache-status"], outcome);
+            }
+            let remembered = Memo::with(|memo| format!("{:?}", memo.recent));
+            assert_eq!(remembered.contains("s3cret"), rests);
+            Memo::with(|memo| *memo = Memo::new());
+        }
+    }
+}

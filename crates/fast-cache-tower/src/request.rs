@@ -37,6 +37,10 @@ pub(crate) struct Asked<'a> {
 /// The header lines of a request as the core reads them.
 pub(crate) type Lines<'a> = SmallVec<[Line<'a>; 16]>;
 
+/// The digests of the keys for which a request leads already, in layers outside: it must not wait for itself.
+#[derive(Clone, Default)]
+pub(crate) struct Led(SmallVec<[u128; 1]>);
+
 /// What of a request is remembered until its answer has come.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
@@ -80,6 +84,12 @@ impl<'a> Head<'a> {
                 into.push(line);
             }
         }
+    }
+
+    /// Whether it leads already for the key with this digest, in a layer outside.
+    pub(crate) fn leads(&self, digest: u128) -> bool {
+        let led = self.extensions.get();
+        led.is_some_and(|Led(digests)| digests.contains(&digest))
     }
 
     /// What a server, or a layer, has left of the scheme that the client spoke.
@@ -184,6 +194,13 @@ impl<'a> Asked<'a> {
     /// The host that it names.
     pub(crate) fn host(&self) -> Option<&'a [u8]> {
         self.noted.host
+    }
+}
+
+impl Led {
+    /// Notes in the extensions of a request that it leads for the key with this digest.
+    pub(crate) fn note(extensions: &mut Extensions, digest: u128) {
+        extensions.get_or_insert_default::<Self>().0.push(digest);
     }
 }
 

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use fast_cache_tower::Policy;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
+use std::future::{Ready, ready};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use support::{Failure, cache, get};
-use tower::{Layer, Service};
+use support::{Failure, Move, Script, cache, get};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::{Layer, Service, ServiceExt};
 
 /// A service that is ready when it is told so, must be ready when it is called, and answers when it is told what.
 #[derive(Clone, Default)]
@@ -175,4 +177,92 @@ async fn safety_31_one_who_goes_away_after_taking_over_hands_on() {
         panic!("it has an answer")
     };
     assert_eq!(body(answered).await, "good");
+}
+
+/// A service that may be called once at a time: to be ready is to hold the one place, as with a limit of concurrency.
+/// The body of its first answer fails.
+struct Limited {
+    place: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+    calls: Arc<AtomicUsize>,
+}
+
+impl Clone for Limited {
+    fn clone(&self) -> Self {
+        Self {
+            place: Arc::clone(&self.place),
+            held: None,
+            calls: Arc::clone(&self.calls),
+        }
+    }
+}
+
+impl Service<Request<Full<Bytes>>> for Limited {
+    type Response = Response<Script>;
+    type Error = Failure;
+    type Future = Ready<Result<Response<Script>, Failure>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if self.held.is_none() {
+            self.held = Arc::clone(&self.place).try_acquire_owned().ok();
+        }
+        if self.held.is_none() {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Full<Bytes>>) -> Self::Future {
+        assert!(self.held.take().is_some(), "it was not ready");
+        let moves = match self.calls.fetch_add(1, Ordering::SeqCst) {
+            0 => &[Move::Data("one"), Move::Wait, Move::Wait, Move::Fail][..],
+            _ => &[Move::Data("other")],
+        };
+        ready(Ok(Response::new(Script::of(moves))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_has_not_reserved_what_it_may_have_to_wait_for() {
+    let limited = Limited {
+        place: Arc::new(Semaphore::new(1)),
+        held: None,
+        calls: Arc::default(),
+    };
+    let policy = Policy::max_age(Duration::from_secs(60));
+    let mut leader = cache().0.store(policy).layer(limited);
+    let mut other = leader.clone();
+    let led = leader.ready().await.expect("ready").call(get("/", &[]));
+    let led = led.await.expect("an answer");
+    // The service stays where it is, as it does with clients that keep one.
+    let mut waiting = other.ready().await.expect("ready").call(get("/", &[]));
+    assert!(poll(&mut waiting).is_pending());
+    led.collect().await.expect_err("it fails");
+    let got = tokio::time::timeout(Duration::from_secs(60), waiting).await;
+    let got = got.expect("nobody waits for ever").expect("an answer");
+    assert_eq!(got.collect().await.expect("a body").to_bytes(), "other");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_does_not_wait_for_itself_where_one_layer_stands_in_another() {
+    let policy = Policy::max_age(Duration::from_secs(60));
+    for failing in [false, true] {
+        let cache = cache().0;
+        let (service, calls) = support::counting(move |_| {
+            let mut response = Response::new(Full::new(Bytes::from("one")));
+            if failing {
+                *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            }
+            Ok(response)
+        });
+        let service = cache.store(policy.clone()).layer(service);
+        let service = cache.store(policy.clone()).layer(service);
+        let begun = tokio::time::Instant::now();
+        let ask = || support::ask(&service, get("/", &[]));
+        let (one, other, third) = tokio::join!(ask(), ask(), ask());
+        assert_eq!([one.body, other.body, third.body], ["one"; 3]);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(calls.load(Ordering::SeqCst) <= if failing { 3 } else { 1 });
+    }
 }

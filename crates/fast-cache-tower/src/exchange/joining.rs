@@ -18,6 +18,7 @@ impl Visit<'_> {
     pub(super) fn ask_first(&self, key: KeyRef<'_>) -> Option<Awaited> {
         let elsewhere = self.shared.store.elsewhere()?;
         let asks = elsewhere.asks_always() && self.asked.is_empty() && runtime::is_there();
+        let asks = asks && !self.head.leads(key.digest);
         asks.then(|| Awaited::inquire(elsewhere, key.to_owned(), Part::Board))
     }
 
@@ -42,6 +43,9 @@ impl Visit<'_> {
             .then(|| self.variant(key))
             .flatten();
         let key = variant.as_ref().map_or(key, Key::borrow);
+        if self.head.leads(key.digest) {
+            return Ok(None);
+        }
         let permit = match self.board(part, forward, key) {
             Boarding::Lead(permit) => Some(permit),
             Boarding::Follow(ticket) => return Err(Box::new(Awaited::Ticket(ticket))),

@@ -1,6 +1,7 @@
 //! Entries of this host that leave the process and come back.
 
 use crate::kept::{Kept, KeptLine};
+use crate::prepared::MOST_LINES;
 use bytes::Bytes;
 use fast_cache_core::fields::Line;
 use fast_cache_store::codec::Portable;
@@ -17,6 +18,9 @@ impl Portable for Kept {
             let name = HeaderName::from_bytes(line.name).ok()?;
             Some((name, HeaderValue::from_bytes(line.value).ok()?))
         };
+        if lines.len() > MOST_LINES {
+            return None;
+        }
         let lines = lines.iter().map(line).collect::<Option<_>>()?;
         let made = Self::from_elsewhere(lines, Bytes::copy_from_slice(body));
         let weight = made.weight();

@@ -10,6 +10,10 @@ pub(crate) const X_CACHE_STATUS: HeaderName = HeaderName::from_static("x-cache-s
 /// Lines beside those of the response: three of ours, and one that only keeps a place.
 const OWN: usize = 4;
 
+/// The most lines of a response that is kept. A map of header lines holds few more than twice as many, and where it would
+/// hold more, panics.
+pub(crate) const MOST_LINES: usize = 8192;
+
 /// What a header line takes beyond its name and value: its place, the index, two allocations.
 const LINE_WEIGHT: usize = 212;
 

@@ -289,3 +289,27 @@ fn readiness_is_that_of_the_service_inside() {
     let mut context = Context::from_waker(Waker::noop());
     assert!(service.poll_ready(&mut context).is_pending());
 }
+
+#[test]
+fn as_many_header_lines_as_there_may_be_are_passed_on_and_few_are_kept() {
+    for (number, is_same, is_kept) in [
+        (8192, true, true),
+        (8193, true, false),
+        (30_000, true, false),
+        (24_000, false, false),
+        (24_575, false, false),
+    ] {
+        let (_, is_hit) = twice(move || {
+            let mut response = Response::new(Script::of(&[Data("a")]));
+            for line in 0..number {
+                let name = if is_same { 0 } else { line };
+                let name = http::HeaderName::try_from(format!("x-{name}"));
+                let value = http::HeaderValue::from(line);
+                let headers = response.headers_mut();
+                headers.append(name.expect("a name"), value);
+            }
+            response
+        });
+        assert_eq!(is_hit, is_kept, "{number} {is_same}");
+    }
+}

@@ -199,8 +199,9 @@ impl Errand {
 
 /// Puts the two lines of a cache into a head. Those of a cache that stands behind stay in `Cache-Status` alone.
 pub(super) fn say(headers: &mut HeaderMap, outcome: Outcome, cache_status: Option<HeaderValue>) {
-    headers.insert(X_CACHE_STATUS, HeaderValue::from_static(outcome.word()));
+    // A map that is full stays as it is.
+    let _ = headers.try_insert(X_CACHE_STATUS, HeaderValue::from_static(outcome.word()));
     if let Some(value) = cache_status {
-        headers.append(CACHE_STATUS, value);
+        let _ = headers.try_append(CACHE_STATUS, value);
     }
 }

@@ -117,7 +117,7 @@ impl Visit<'_> {
 
 /// The client's header lines with conditions of ours, which ask whether `stored`, if there is one, is still good.
 fn asking(client: &HeaderMap, stored: Option<&Stored<Kept>>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(client.keys_len() + 2);
+    let mut headers = HeaderMap::with_capacity(client.keys_len());
     for (name, value) in client {
         if !replaced(name.as_str().as_bytes()) {
             headers.append(name, value.clone());
@@ -128,7 +128,8 @@ fn asking(client: &HeaderMap, stored: Option<&Stored<Kept>>) -> HeaderMap {
         for line in Validators::of(stored, &lines).lines() {
             let name = HeaderName::from_bytes(line.name);
             if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(line.value)) {
-                headers.append(name, value);
+                // Where a map is full, the answer is asked for as a whole.
+                let _ = headers.try_append(name, value);
             }
         }
     }

@@ -4,6 +4,7 @@ use super::errand::{Asking, Errand};
 use super::keeping::InProgress;
 use super::replying::Replied;
 use crate::kept::lines;
+use crate::prepared::MOST_LINES;
 use fast_cache_core::exchange::{Head, Judged, Record};
 use fast_cache_core::fields::Line;
 use fast_cache_core::reason::Reason;
@@ -29,6 +30,9 @@ impl Errand {
             let reason = self.reason;
             return Judgement::Pass(self, reason);
         };
+        if head.headers.len() > MOST_LINES {
+            return self.pass(asking, Reason::TooLarge);
+        }
         let digits = exact.map(|length| length.to_string());
         let mut lines: Vec<Line<'_>> = lines(&head.headers).collect();
         let is_framed = [CONTENT_LENGTH, TRANSFER_ENCODING]

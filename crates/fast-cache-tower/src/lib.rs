@@ -21,7 +21,8 @@
 //!   applications that share a cache need templates ([`StoreLayer::template`]) or namespaces
 //!   ([`CacheBuilder::namespace`]).
 //! - Behind TLS, HTTP/1.1 servers do not tell the scheme. Where one application serves both, put a
-//!   [`Scheme`](http::uri::Scheme) into the request's extensions.
+//!   [`Scheme`](http::uri::Scheme) into the extensions of every request. One whose target names another scheme is not
+//!   answered from the cache.
 //! - A request body that tells neither its length nor its end counts as a body, and the request is not answered from the
 //!   cache.
 //!

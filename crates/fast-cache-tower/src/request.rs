@@ -140,6 +140,10 @@ impl<'a> Asked<'a> {
             noted.host_repeated |= noted.host.is_some_and(differs);
             noted.host = Some(authority);
         }
+        if let (Some(named), Some(spoken)) = (uri.scheme(), scheme) {
+            // Likewise.
+            noted.host_repeated |= named != spoken;
+        }
         Self {
             method: method.as_str(),
             scheme: uri

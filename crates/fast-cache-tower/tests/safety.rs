@@ -65,6 +65,31 @@ async fn safety_03_hosts_and_schemes_stay_apart() {
 }
 
 #[tokio::test]
+async fn safety_03_a_scheme_that_only_the_target_names_shapes_no_shared_answer() {
+    use http::uri::Scheme;
+    let (service, _) = counting(|asked| {
+        let spoken = asked.extensions().get::<Scheme>().map(Scheme::to_string);
+        Ok(Response::new(Full::new(Bytes::from(
+            spoken.unwrap_or_default(),
+        ))))
+    });
+    let service = cache().0.store(policy()).layer(service);
+    let with = |target: &str, spoken: Scheme| {
+        let mut request = get(target, &[("host", "a")]);
+        request.extensions_mut().insert(spoken);
+        request
+    };
+    let lying = ask(&service, with("https://a/", Scheme::HTTP)).await;
+    assert_eq!(lying.body, "http");
+    let reason = lying.reason();
+    let secure = ask(&service, with("/", Scheme::HTTPS)).await;
+    assert_eq!(secure.body, "https");
+    assert_eq!(reason, Some("malformed-request"));
+    let same = ask(&service, with("https://a/", Scheme::HTTPS)).await;
+    assert!(same.is_hit());
+}
+
+#[tokio::test]
 async fn safety_09_a_target_in_absolute_form_that_names_another_host_is_bypassed() {
     let (service, _) = counting(|asked| echo(asked, "host"));
     let service = cache().0.store(policy()).layer(service);

@@ -16,7 +16,7 @@ use crate::reason::Reason;
 pub struct Noted<'a> {
     /// The value of `Host`.
     pub host: Option<&'a [u8]>,
-    /// `Host` stands more than once.
+    /// `Host` stands more than once, or the target names another host or scheme.
     pub host_repeated: bool,
     /// `Authorization` is present.
     pub authorization: bool,

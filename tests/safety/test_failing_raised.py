@@ -11,6 +11,7 @@ from asgi_client import Message, request, scope_for
 from fastapi import Depends, FastAPI, Request, Response
 from safety.failures import BrokenError, calls_of, crowd, raising
 from safety.gated import Site, settled
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from fast_cache_middleware import CacheConfig, FastCacheMiddleware
 
@@ -227,6 +228,91 @@ def test_a_shared_exception_does_not_grow_and_keeps_its_context() -> None:
     asyncio.run(play())
 
 
+def test_a_shared_exception_does_not_grow_where_middlewares_outside_let_others_run() -> None:
+    class Outside(BaseHTTPMiddleware):
+        async def dispatch(self, request: Request, call_next: Any) -> Response:
+            return await call_next(request)
+
+    async def play() -> None:
+        site = Site()
+        site.app.add_middleware(Outside)
+        site.endpoint = raising
+        await crowd(site, 3)
+        depths: dict[int, set[int]] = {}
+        for number in (3, 100):
+            got = await crowd(site, number)
+            assert len(set(calls_of(got))) == 1
+            tracebacks = [one.__traceback__ for one in got[1:] if isinstance(one, BrokenError)]
+            depths[number] = {len(traceback.extract_tb(one)) for one in tracebacks}
+        assert len(depths[3]) == 1
+        assert depths[3] == depths[100]
+
+    asyncio.run(play())
+
+
+def test_16_what_is_noted_on_an_exception_stays_with_its_client() -> None:
+    class Noting:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await self.app(scope, receive, send)
+            except BrokenError as error:
+                who = dict(scope["headers"])[b"x-request-id"].decode()
+                error.add_note(who)
+                error.who = who  # type: ignore[attr-defined]
+                await asyncio.sleep(0)
+                raise
+
+    async def play() -> None:
+        site = Site()
+        site.app.add_middleware(Noting)
+        site.endpoint = raising
+        for calls in (2, 3):
+            site.gate.clear()
+            tasks = [site.get(("x-request-id", f"client {number}")) for number in range(5)]
+            await settled()
+            site.gate.set()
+            got = await asyncio.gather(*tasks, return_exceptions=True)
+            assert site.calls == calls
+            assert [one.who for one in got] == [f"client {number}" for number in range(5)]  # type: ignore[union-attr]
+            assert [one.__notes__ for one in got] == [[one.who] for one in got]  # type: ignore[union-attr]
+
+    asyncio.run(play())
+
+
+def test_16_a_session_that_was_filled_before_the_exception_keeps_it_to_its_client() -> None:
+    async def broken(call: int, asked: Request) -> Response:
+        asked.scope["session"] = {"user": call}
+        raise BrokenError(call)
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = broken
+        assert len(set(calls_of(await crowd(site, 5)))) == 5
+
+    asyncio.run(play())
+
+
+def test_31_a_first_failure_after_a_leader_who_left_fails_nobody_else() -> None:
+    async def once(call: int, _: Request) -> Response:
+        if call == 2:
+            raise BrokenError(call)
+        return Response(f"answer {call}")
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = once
+        leader, *others = await site.started(10)
+        leader.cancel()
+        await settled()
+        site.gate.set()
+        assert calls_of(await asyncio.gather(*others, return_exceptions=True)) == [2] + [3] * 8
+
+    asyncio.run(play())
+
+
 def test_a_shared_exception_is_freed_when_all_have_it() -> None:
     async def play() -> None:
         site = Site()
@@ -234,7 +320,7 @@ def test_a_shared_exception_is_freed_when_all_have_it() -> None:
         await crowd(site, 3)
         got = await crowd(site, 5)
         known = weakref.ref(got[0])
-        assert len({id(one) for one in got}) == 1
+        assert len({id(one) for one in got}) == 5
         got.clear()
         # The event loop holds on to what it has run last.
         await settled()

@@ -11,7 +11,6 @@ use fast_cache_core::key::KeyRef;
 use fast_cache_engine::failing::{Taken, Waiter};
 use fast_cache_engine::said::Came;
 use pyo3::prelude::*;
-use pyo3::types::PyTraceback;
 
 /// A failure, for those who wait for the answer.
 pub(crate) type Failure = fast_cache_engine::failing::Failure<Representation, Raised>;
@@ -21,31 +20,34 @@ pub(crate) type Permit = fast_cache_engine::flight::Permit<Failure>;
 pub(crate) type Part = fast_cache_engine::waiting::Part<Failure>;
 pub(crate) type Awaited = fast_cache_engine::waiting::Awaited<Failure>;
 
-/// What the application raised.
+/// What the application raised, as it was then: an exception that nobody else has, since whoever handles one writes to it.
 #[derive(Debug)]
-pub(crate) struct Raised {
-    exception: Py<PyAny>,
-    /// The way that it took through the application.
-    traceback: Option<Py<PyTraceback>>,
-}
+pub(crate) struct Raised(Py<PyAny>);
 
 impl Raised {
-    pub(crate) fn of(py: Python<'_>, error: &PyErr) -> Self {
-        Self {
-            exception: error.value(py).clone().into_any().unbind(),
-            traceback: error.traceback(py).map(Bound::unbind),
-        }
+    /// # Errors
+    ///
+    /// Where it cannot be copied.
+    pub(crate) fn of(py: Python<'_>, error: &PyErr) -> PyResult<Self> {
+        let exception = another(error.value(py))?;
+        // Not the value's own, which lacks it where the error has not been raised as one yet.
+        let traceback = error.traceback(py);
+        let exception = exception.call_method1("with_traceback", (traceback,))?;
+        Ok(Self(exception.unbind()))
     }
 
-    /// The same exception for one more, as the waiters of an `asyncio.Future` get it: its traceback begins anew with the way
-    /// through the application, so that it does not grow from one to the next.
+    /// The same exception for one more.
     pub(crate) fn again(&self, py: Python<'_>) -> PyErr {
-        let exception = self.exception.bind(py);
-        match exception.call_method1("with_traceback", (&self.traceback,)) {
+        match another(self.0.bind(py)) {
             Ok(exception) => PyErr::from_value(exception),
             Err(error) => error,
         }
     }
+}
+
+fn another<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let module = exception.py().import("fast_cache_middleware.raised")?;
+    module.call_method1("another", (exception,))
 }
 
 impl Visit<'_, '_, '_> {

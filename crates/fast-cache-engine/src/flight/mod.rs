@@ -9,7 +9,7 @@
 //! | [`Landing::Unshared`] | the answer is for its own client only, or not for keeping | all go on by themselves, at once |
 //! | [`Landing::StoodIn`] | the application failed and a stale answer stood in | take the same stale answer |
 //! | [`Landing::Failed`] | the application raised, or answered with a failure | one of them leads once more, the others wait on; if that fails too, all take that failure, or go on by themselves where it is no one else's |
-//! | [`Landing::Left`] | the leader was cancelled, or never answered | one of them leads once more; if that one leaves or fails too, the same, or all go on by themselves |
+//! | [`Landing::Left`] | the leader was cancelled, or never answered | one of them leads once more; if that one leaves too, all go on by themselves |
 //!
 //! A key whose failure was shared is known to be failing for a while: the first failure of its next leader is shared at
 //! once. So where the application keeps failing, it is asked once at a time, and nobody waits for more than one call. A
@@ -267,7 +267,7 @@ impl<F> Permit<F> {
         }
     }
 
-    /// One of those who wait leads once more, if this has not been tried before. `failed` is when the application failed,
+    /// One of those who wait leads once more, if this has not been tried before for the same reason. `failed` is when the application failed,
     /// if it did.
     fn hand_on(
         &self,
@@ -275,10 +275,10 @@ impl<F> Permit<F> {
         lease: Option<(u128, Lease)>,
         failed: Option<Timestamp>,
     ) {
-        let was_handed_on = flight.was_handed_on();
+        let had_failed = flight.has_failed();
         let mut under_way = self.flights.under_way.lock();
         // Under the lock, so that nobody can join a flight that has just been given up.
-        let successor = flight.successor();
+        let successor = flight.successor(failed.is_some());
         if successor.is_none() {
             Flights::remove(&mut under_way, self.digest, &flight);
         }
@@ -288,7 +288,7 @@ impl<F> Permit<F> {
             permit.lease = lease;
             return successor.promote(permit);
         }
-        if let Some(now) = failed.filter(|_| was_handed_on) {
+        if let Some(now) = failed.filter(|_| had_failed) {
             // Waiting for the next one would be in vain as well.
             self.flights.note_unshared(self.digest, now);
         }

@@ -216,6 +216,21 @@ fn where_a_key_is_failing_one_still_leads_for_one_who_left() {
 }
 
 #[test]
+fn a_first_failure_after_one_who_left_is_not_shared() {
+    let flights = Arc::<Flights>::default();
+    let permit = lead(&flights);
+    let (first, second, third) = (follow(&flights), follow(&flights), follow(&flights));
+    drop(permit);
+    let permit = leads(&first).expect("the first leads");
+    assert!(!permit.shares_failures());
+    permit.land(&failed(2), NOW);
+    let permit = leads(&second).expect("and then the second");
+    assert!(permit.shares_failures());
+    permit.land(&failed(3), NOW);
+    assert_eq!(landed(&third), Some(failed(3)));
+}
+
+#[test]
 fn nobody_waits_again_after_two_failures_that_are_no_one_elses() {
     let flights = Arc::<Flights>::default();
     lead(&flights).land(&Landing::Failed(None), NOW);

@@ -19,8 +19,10 @@ pub(super) struct Flight<F> {
 #[derive(Debug)]
 struct Waiting<F> {
     has_landed: bool,
-    /// One who waited leads, so that the next failure is the last.
-    handed_on: bool,
+    /// One who waited leads because one before it has left, which is not tried again.
+    has_left: bool,
+    /// One who waited leads because the application has failed, so that the next failure is the last.
+    has_failed: bool,
     seats: VecDeque<Arc<Seat<F>>>,
 }
 
@@ -118,7 +120,8 @@ impl<F> Flight<F> {
             is_failing,
             waiting: Mutex::new(Waiting {
                 has_landed: false,
-                handed_on: false,
+                has_left: false,
+                has_failed: false,
                 seats: VecDeque::new(),
             }),
         }
@@ -142,23 +145,30 @@ impl<F> Flight<F> {
 
     /// Whether those who wait would share the next failure.
     pub(super) fn shares_failures(&self) -> bool {
-        self.is_failing || self.was_handed_on()
+        self.is_failing || self.has_failed()
     }
 
-    /// Whether one who waited leads.
-    pub(super) fn was_handed_on(&self) -> bool {
-        self.waiting.lock().handed_on
+    /// Whether one who waited leads because the application has failed.
+    pub(super) fn has_failed(&self) -> bool {
+        self.waiting.lock().has_failed
     }
 
-    /// The one that leads next: the first that still waits, unless somebody else has had that chance before.
-    pub(super) fn successor(&self) -> Option<Arc<Seat<F>>> {
+    /// The one that leads next, because the leader `failed` or has left: the first that still waits, unless somebody else
+    /// has had that chance before for the same reason.
+    pub(super) fn successor(&self, failed: bool) -> Option<Arc<Seat<F>>> {
         let mut waiting = self.waiting.lock();
-        if waiting.handed_on {
+        let waiting = &mut *waiting;
+        let tried = if failed {
+            &mut waiting.has_failed
+        } else {
+            &mut waiting.has_left
+        };
+        if *tried {
             return None;
         }
         while let Some(seat) = waiting.seats.pop_front() {
             if !seat.0.lock().left {
-                waiting.handed_on = true;
+                *tried = true;
                 return Some(seat);
             }
         }

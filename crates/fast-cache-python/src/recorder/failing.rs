@@ -54,6 +54,8 @@ impl Errand {
         // What was raised before the router, or by another route, is not this one's.
         self.took_the_predicted_route(py)?;
         let cached = self.cached().ok_or(Reason::Method)?;
+        self.has_no_session(py, cached)?;
+        let raised = Raised::of(py, error).map_err(|_| Reason::Unrepeatable)?;
         self.keeping(py, cached, |keeping| {
             keeping.share(Failing {
                 key,
@@ -61,7 +63,7 @@ impl Errand {
                 labels: keeping.labels(&[])?,
                 varying: &[],
                 lines: &[],
-                failed: Failed::Raised(Raised::of(py, error)),
+                failed: Failed::Raised(raised),
             })
         })
     }

@@ -183,6 +183,11 @@ impl Errand {
         if is_handling_exception(py) {
             return Err(Reason::ExceptionHandler);
         }
+        self.has_no_session(py, cached)
+    }
+
+    /// Whether nothing in a session, which the key does not hold, may have shaped what came of the request.
+    pub(super) fn has_no_session(&self, py: Python<'_>, cached: &Cached) -> Result<(), Reason> {
         if cached.raw && has_session(self.scope.bind(py)) {
             return Err(Reason::SetCookie);
         }

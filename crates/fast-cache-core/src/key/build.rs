@@ -111,7 +111,7 @@ fn push_host(out: &mut Vec<u8>, host: Option<&[u8]>) {
 }
 
 fn push_query(out: &mut Vec<u8>, inputs: &QueryInputs, secret: &Secret, query: &[u8]) {
-    if inputs.only.is_none() && inputs.ignore.is_empty() && inputs.secret.is_empty() {
+    if inputs.is_whole() {
         push_part(out, query);
         return;
     }

@@ -14,6 +14,13 @@ pub struct QueryInputs {
     pub secret: Box<[Box<str>]>,
 }
 
+impl QueryInputs {
+    /// Whether the query joins as it stands: nothing is left out of it, and nothing is concealed.
+    pub fn is_whole(&self) -> bool {
+        self.only.is_none() && self.ignore.is_empty() && self.secret.is_empty()
+    }
+}
+
 /// Which headers join the key.
 #[derive(Clone, Debug, Default)]
 pub struct HeaderInputs {

@@ -198,15 +198,14 @@ impl Visit<'_> {
         Step::Forward(errand, headers)
     }
 
-    /// What the key of the request is made of, where no header line joins it but `Host`, and no part of the query as a
-    /// credential.
+    /// What the key of the request is made of, where no header line joins it but `Host`, and the query as it stands.
     fn parts<'a>(&'a self, asked: &Asked<'a>, identity: &'a Identity) -> Option<Parts<'a>> {
         let no_line_joins = match asked.lines {
             [] => true,
             [line] => line.is("host") && asked.uri.authority().is_none(),
             _ => false,
         };
-        let is_clear = self.route.plan.inputs.query.secret.is_empty();
+        let is_clear = self.route.plan.inputs.query.is_whole() || asked.uri.query().is_none();
         let is_https = asked.is_https()?;
         (no_line_joins && is_clear && self.custom.is_none()).then_some(Parts {
             cache: self.shared.number,

@@ -23,14 +23,16 @@ def another(raised: BaseException) -> BaseException:
     if isinstance(raised, BaseExceptionGroup):
         arguments = (raised.message, [another(one) for one in raised.exceptions])
     made: BaseException = maker.__new__(kind, *arguments)
-    made.args = arguments
+    put = BaseException.__setattr__
+    put(made, "args", arguments)
     for base in kind.__mro__[: kind.__mro__.index(BaseException)]:
         _copy_slots(base, raised, made)
     made.__dict__.update(raised.__dict__)
     if isinstance(notes := made.__dict__.get("__notes__"), list):
         made.__dict__["__notes__"] = list(notes)
-    made.__cause__, made.__context__ = raised.__cause__, raised.__context__
-    made.__suppress_context__ = raised.__suppress_context__
+    # The last of them, since a cause suppresses the context.
+    for name in ("__context__", "__cause__", "__suppress_context__"):
+        put(made, name, getattr(raised, name))
     return made.with_traceback(raised.__traceback__)
 
 

@@ -5,6 +5,7 @@ import sqlite3
 import ssl
 import subprocess
 import traceback
+from dataclasses import dataclass
 
 import pytest
 from fastapi import HTTPException
@@ -29,6 +30,11 @@ class ReducedError(OSError):
     def __init__(self, code: int) -> None:
         self.code = code
         super().__init__(5, "broken", "file")
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    code: int
 
 
 class SeveralError(ExceptionGroup[Exception]):
@@ -64,18 +70,30 @@ class SeveralError(ExceptionGroup[Exception]):
 def test_an_exception_is_the_same_once_more(error: Exception) -> None:
     error.add_note("a note")
     try:
-        raise error from ValueError("its cause")
+        try:
+            raise OSError
+        except OSError:
+            raise error from ValueError("its cause")
     except Exception:
         made = another(error)
     assert made is not error
     assert type(made) is type(error)
     assert (repr(made), str(made), made.__dict__) == (repr(error), str(error), error.__dict__)
-    assert (made.__cause__, made.__suppress_context__) == (error.__cause__, True)
+    assert (made.__cause__, made.__context__) == (error.__cause__, error.__context__)
+    assert made.__suppress_context__
     assert traceback.format_exception(made) == traceback.format_exception(error)
     for name in ("errno", "filename", "filename2", "characters_written", "object", "name", "obj", "lineno", "code"):
         assert getattr(made, name, None) == getattr(error, name, None)
     made.add_note("another note")
     assert error.__notes__ == ["a note"]
+
+
+def test_an_exception_that_its_author_has_frozen_is_the_same_once_more() -> None:
+    error = FrozenError(5)
+    made = another(error)
+    assert made is not error
+    assert made == error
+    assert made.args == error.args
 
 
 def test_the_exceptions_of_a_group_are_made_anew_as_well() -> None:

@@ -1,5 +1,6 @@
 //! A request as the core reads it.
 
+use crate::cache::Shared;
 use crate::kept::lines;
 use fast_cache_core::exchange::matters;
 use fast_cache_core::fields::Line;
@@ -37,9 +38,10 @@ pub(crate) struct Asked<'a> {
 /// The header lines of a request as the core reads them.
 pub(crate) type Lines<'a> = SmallVec<[Line<'a>; 16]>;
 
-/// The digests of the keys for which a request leads already, in layers outside: it must not wait for itself.
+/// The numbers of the caches through which a request has come. Inside, it waits for nobody who asks one of them: that may
+/// be itself, or one that waits for it.
 #[derive(Clone, Default)]
-pub(crate) struct Led(SmallVec<[u128; 1]>);
+pub(crate) struct Passed(SmallVec<[u64; 1]>);
 
 /// What of a request is remembered until its answer has come.
 #[derive(Debug)]
@@ -86,10 +88,10 @@ impl<'a> Head<'a> {
         }
     }
 
-    /// Whether it leads already for the key with this digest, in a layer outside.
-    pub(crate) fn leads(&self, digest: u128) -> bool {
-        let led = self.extensions.get();
-        led.is_some_and(|Led(digests)| digests.contains(&digest))
+    /// Whether it has come through this cache already, in a layer outside.
+    pub(crate) fn has_passed(&self, cache: &Shared) -> bool {
+        let passed = self.extensions.get();
+        passed.is_some_and(|Passed(numbers)| numbers.contains(&cache.number))
     }
 
     /// What a server, or a layer, has left of the scheme that the client spoke.
@@ -201,10 +203,11 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Led {
-    /// Notes in the extensions of a request that it leads for the key with this digest.
-    pub(crate) fn note(extensions: &mut Extensions, digest: u128) {
-        extensions.get_or_insert_default::<Self>().0.push(digest);
+impl Passed {
+    /// Notes in the extensions of a request that it has come through this cache.
+    pub(crate) fn note(extensions: &mut Extensions, cache: &Shared) {
+        let Self(numbers) = extensions.get_or_insert_default();
+        numbers.push(cache.number);
     }
 }
 

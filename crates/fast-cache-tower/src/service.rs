@@ -2,12 +2,12 @@
 
 use crate::body::CacheBody;
 use crate::cache::{Cache, Shared};
-use crate::exchange::{Answer, Errand, Step, Visit};
+use crate::exchange::{Answer, Step, Visit};
 use crate::explanation::Explanation;
 use crate::future::ResponseFuture;
 use crate::guide::{Guide, Guided};
 use crate::kept::{Awaited, Part};
-use crate::request::{Head, Led, has_body};
+use crate::request::{Head, Passed, has_body};
 use crate::runtime;
 use crate::task::Task;
 use http::request::Parts;
@@ -27,8 +27,8 @@ use tower_service::Service;
 /// 3. Concurrent requests for one key make one call: the others wait for its answer, up to a limit
 ///    ([`CacheBuilder::follower_timeout`](crate::CacheBuilder::follower_timeout)), and go on by themselves where it turns
 ///    out to be nobody else's. They wait with a clone of the service inside, which they make ready when they have to, and
-///    give back what the service that was called has reserved. Where one layer stands in another, no request waits for
-///    itself.
+///    give back what the service that was called has reserved. A request that comes through one cache twice waits for
+///    nobody the second time.
 /// 4. Its errors and those of its bodies pass as they are, unless a stale answer stands in.
 pub struct CacheService<S> {
     pub(crate) inner: S,
@@ -129,8 +129,11 @@ impl<S> CacheService<S> {
         if let Some(headers) = headers {
             *request.headers_mut() = headers;
         }
-        if let Some(digest) = errand.as_ref().and_then(Errand::leads) {
-            Led::note(request.extensions_mut(), digest);
+        if errand
+            .as_ref()
+            .is_some_and(|errand| errand.asking.is_some())
+        {
+            Passed::note(request.extensions_mut(), shared);
         }
         let task = Task::of(shared, errand, guided.pending);
         match background {

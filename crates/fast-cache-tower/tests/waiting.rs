@@ -266,3 +266,39 @@ async fn a_request_does_not_wait_for_itself_where_one_layer_stands_in_another() 
         assert!(calls.load(Ordering::SeqCst) <= if failing { 3 } else { 1 });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn two_requests_do_not_wait_for_each_other_in_layers_of_two_caches() {
+    let policy = Policy::max_age(Duration::from_secs(60));
+    let (outer, other) = (cache().0, cache().0);
+    let (service, _) = support::counting(|_| Ok(Response::new(Full::new(Bytes::from("one")))));
+    let service = outer.store(policy.clone()).layer(service);
+    let gate = Arc::new(Semaphore::new(0));
+    let opened = Arc::clone(&gate);
+    let gated = tower::service_fn(move |request: Request<Full<Bytes>>| {
+        let (service, gate) = (service.clone(), Arc::clone(&opened));
+        async move {
+            gate.acquire().await.expect("it is open").forget();
+            service.oneshot(request).await
+        }
+    });
+    let gated = other.store(policy.clone()).layer(gated);
+    let alone = policy.clone().follower_timeout(None);
+    let (alone, waits) = (
+        outer.store(alone).layer(gated.clone()),
+        outer.store(policy).layer(gated),
+    );
+    let begun = tokio::time::Instant::now();
+    let open = async {
+        tokio::task::yield_now().await;
+        gate.add_permits(2);
+    };
+    // The first leads in the cache inside, for which the second waits, which leads in the one outside.
+    let (one, two, ()) = tokio::join!(
+        support::ask(&alone, get("/", &[])),
+        support::ask(&waits, get("/", &[])),
+        open
+    );
+    assert_eq!([one.body, two.body], ["one"; 2]);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}

@@ -205,11 +205,6 @@ impl<F> Permit<F> {
         self
     }
 
-    /// The digest of the key.
-    pub fn digest(&self) -> u128 {
-        self.digest
-    }
-
     /// Whether it leads for other processes too, which wait for the key with this digest.
     pub fn has_lease_of(&self, digest: u128) -> bool {
         matches!(&self.lease, Some((leased, _)) if *leased == digest)

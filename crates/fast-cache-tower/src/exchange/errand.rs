@@ -85,12 +85,6 @@ impl Asking {
 }
 
 impl Errand {
-    /// The digest of the key for which it leads.
-    pub(crate) fn leads(&self) -> Option<u128> {
-        let permit = self.asking.as_ref()?.permit.as_ref()?;
-        Some(permit.digest())
-    }
-
     /// Says in the head of the application's answer what happened.
     pub(crate) fn say(
         &self,

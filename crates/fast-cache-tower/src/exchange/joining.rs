@@ -18,7 +18,7 @@ impl Visit<'_> {
     pub(super) fn ask_first(&self, key: KeyRef<'_>) -> Option<Awaited> {
         let elsewhere = self.shared.store.elsewhere()?;
         let asks = elsewhere.asks_always() && self.asked.is_empty() && runtime::is_there();
-        let asks = asks && !self.head.leads(key.digest);
+        let asks = asks && !self.head.has_passed(self.shared);
         asks.then(|| Awaited::inquire(elsewhere, key.to_owned(), Part::Board))
     }
 
@@ -36,6 +36,9 @@ impl Visit<'_> {
         forward: &Forward,
         (key, absent): (KeyRef<'_>, Reason),
     ) -> Result<Option<Permit>, Box<Awaited>> {
+        if self.head.has_passed(self.shared) {
+            return Ok(None);
+        }
         let elsewhere = self.shared.store.elsewhere();
         let elsewhere = elsewhere.filter(|_| forward.looked_up() && runtime::is_there());
         let boards = matches!(part, Part::Board) || elsewhere.is_some();
@@ -43,9 +46,6 @@ impl Visit<'_> {
             .then(|| self.variant(key))
             .flatten();
         let key = variant.as_ref().map_or(key, Key::borrow);
-        if self.head.leads(key.digest) {
-            return Ok(None);
-        }
         let permit = match self.board(part, forward, key) {
             Boarding::Lead(permit) => Some(permit),
             Boarding::Follow(ticket) => return Err(Box::new(Awaited::Ticket(ticket))),

@@ -50,7 +50,9 @@ def ledger_of(storage: Any, clock: _core.SystemClock | None = None) -> _core.Sto
         held, known = _odd_ledgers.get(id(storage), (lambda: None, None))
         known = known if held() is storage else None
     if known is None:
-        known = _core.Store.memory(LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage))
+        known = _core.Store.memory(
+            LEDGER_ENTRIES, LEDGER_BYTES, None, clock or _core.SystemClock(), _secret_of(storage)
+        )
         try:
             _ledgers[storage] = known
         except TypeError:

@@ -13,7 +13,9 @@ from fast_cache_middleware import BaseStorage, CacheConfig, Controller, FastCach
 class Site:
     """An application with one cached route, `/item`, whose endpoint waits at a gate."""
 
-    def __init__(self, config: CacheConfig | None = None, *, own: bool = False, **options: Any) -> None:
+    def __init__(
+        self, config: CacheConfig | None = None, *, own: bool = False, outside: bool = False, **options: Any
+    ) -> None:
         self.clock = _core.SystemClock(1_700_000_000.0)
         self.storage: Any = OwnStorage() if own else InMemoryStorage(clock=self.clock)
         self.calls = 0
@@ -21,7 +23,10 @@ class Site:
         self.third = asyncio.Event()
         self.endpoint: Callable[[int, Request], Awaitable[Response]] = self.plain
         self.app = FastAPI()
-        self.app.add_middleware(FastCacheMiddleware, storage=self.storage, clock=self.clock, **options)
+        options |= {"storage": self.storage, "clock": self.clock}
+        self.site: Any = FastCacheMiddleware(self.app, **options) if outside else self.app
+        if not outside:
+            self.app.add_middleware(FastCacheMiddleware, **options)
 
         @self.app.get("/item", dependencies=[CacheConfig(max_age=60) if config is None else config])
         async def item(request: Request) -> Response:
@@ -36,7 +41,7 @@ class Site:
         return Response(f"answer {call}")
 
     def get(self, *headers: tuple[str, str]) -> asyncio.Task[Answer]:
-        return asyncio.create_task(request(self.app, "GET", "/item", headers))
+        return asyncio.create_task(request(self.site, "GET", "/item", headers))
 
     async def started(self, number: int) -> list[asyncio.Task[Answer]]:
         """So many requests, all of them as far as they get by themselves."""

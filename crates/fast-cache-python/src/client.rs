@@ -62,11 +62,11 @@ fn has_certificate(scope: &Bound<'_, PyDict>) -> bool {
     })
 }
 
-/// Whether the code that is running was called from an exception handler.
-pub(crate) fn is_handling_exception(py: Python<'_>) -> bool {
+/// The exception from whose handler the code that is running was called.
+pub(crate) fn handled_exception(py: Python<'_>) -> Option<Bound<'_, PyAny>> {
     // SAFETY: gives a new reference to the exception being handled, or null.
     let handled = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyErr_GetHandledException()) };
-    handled.is_some_and(|handled| !handled.is_none())
+    handled.filter(|handled| !handled.is_none())
 }
 
 fn item<'py>(scope: &Bound<'py, PyDict>, name: &Bound<'py, PyString>) -> Option<Bound<'py, PyAny>> {

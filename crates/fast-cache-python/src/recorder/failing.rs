@@ -75,6 +75,9 @@ impl Errand {
         let (kept, weight) =
             kept_lines(py, headers.pairs(), &lines, None).map_err(|_| Reason::MalformedResponse)?;
         let body = whole(py, &progress.chunks);
+        if progress.only.is_some_and(|only| only != body.as_bytes()) {
+            return Err(Reason::ExceptionHandler);
+        }
         let representation = Representation::new(kept.unbind(), body.unbind(), None, weight);
         let birth = progress.recording.birth();
         let stored = progress.recording.finish(None, representation)?;

@@ -2,10 +2,11 @@
 
 use super::{Errand, Held, InProgress, item};
 use crate::application::Cached;
-use crate::client::{has_session, is_handling_exception};
+use crate::client::{handled_exception, has_session};
 use crate::lines::HeaderLines;
 use crate::names;
 use fast_cache_core::exchange::{Fetch, Head, Judged, Record};
+use fast_cache_core::fields::Line;
 use fast_cache_core::key::Key;
 use fast_cache_core::reason::Reason;
 use fast_cache_core::rules::storing::is_event_stream;
@@ -87,7 +88,9 @@ impl Errand {
                     .then(|| {
                         allowed?;
                         let record = failed.share(&head, &cached.policy, &cached.inputs)?;
-                        self.in_progress(py, cached, key, record, &headers)
+                        let only = self.shared_only_as(py, cached, &head)?;
+                        let progress = self.in_progress(py, cached, key, record, &headers)?;
+                        Ok::<_, Reason>(Box::new(InProgress { only, ..*progress }))
                     })
                     .and_then(Result::ok)
                     .filter(|progress| !progress.is_event_stream);
@@ -117,6 +120,7 @@ impl Errand {
             }
         };
         allowed
+            .and_then(|()| self.is_impersonal(py, cached))
             .and_then(|()| self.in_progress(py, cached, key, record, &headers))
             .map_or_else(Judgement::Pass, Judgement::Record)
     }
@@ -129,7 +133,6 @@ impl Errand {
         record: Record,
         headers: &HeaderLines<'_>,
     ) -> Result<Box<InProgress>, Reason> {
-        self.is_impersonal(py, cached)?;
         let lines = headers.lines();
         Ok(Box::new(InProgress {
             key,
@@ -142,6 +145,7 @@ impl Errand {
             held: None,
             refused: None,
             failure: None,
+            only: None,
         }))
     }
 
@@ -180,7 +184,7 @@ impl Errand {
 
     /// Whether nothing has answered that knows more of the client than the key does.
     fn is_impersonal(&self, py: Python<'_>, cached: &Cached) -> Result<(), Reason> {
-        if is_handling_exception(py) {
+        if handled_exception(py).is_some() {
             return Err(Reason::ExceptionHandler);
         }
         self.has_no_session(py, cached)
@@ -192,5 +196,38 @@ impl Errand {
             return Err(Reason::SetCookie);
         }
         Ok(())
+    }
+
+    /// The body without which a failure is not shared, where there is one. What a framework's own exception handler answers is
+    /// the exception's alone, and its answer to what nobody handles says nothing of anybody; any other handler may know
+    /// more of the client than the key does.
+    fn shared_only_as(
+        &self,
+        py: Python<'_>,
+        cached: &Cached,
+        head: &Head<'_>,
+    ) -> Result<Option<&'static [u8]>, Reason> {
+        self.has_no_session(py, cached)?;
+        let Some(handled) = handled_exception(py) else {
+            return Ok(None);
+        };
+        let is_own = || {
+            let failures = py.import("fast_cache_middleware.failures")?;
+            let arguments = (self.scope.bind(py), handled);
+            failures
+                .call_method1("is_handled_by_the_framework", arguments)?
+                .is_truthy()
+        };
+        if is_own().unwrap_or(false) {
+            return Ok(None);
+        }
+        let says_nothing = |line: &Line<'_>| {
+            line.is("content-length")
+                || (line.is("content-type") && line.value == b"text/plain; charset=utf-8")
+        };
+        if head.status == 500 && head.lines.iter().all(says_nothing) {
+            return Ok(Some(b"Internal Server Error"));
+        }
+        Err(Reason::ExceptionHandler)
     }
 }

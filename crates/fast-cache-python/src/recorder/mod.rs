@@ -386,6 +386,8 @@ struct InProgress {
     refused: Option<Reason>,
     /// It is a failure, recorded for those who wait alone, and this is why it is not kept.
     failure: Option<Reason>,
+    /// The body that a failure must have to be shared.
+    only: Option<&'static [u8]>,
 }
 
 fn item<'py>(

@@ -174,3 +174,84 @@ def test_31_an_application_wrapped_from_outside_is_asked_twice_and_then_once_at_
             assert site.calls == calls
 
     asyncio.run(play())
+
+
+def test_16_a_session_that_a_failing_endpoint_has_filled_keeps_the_failure_to_its_client() -> None:
+    async def broken(call: int, asked: Request) -> Response:
+        asked.scope["session"] = {"user": call}
+        return Response(f"failure {call}", 503)
+
+    async def play() -> None:
+        site = Site()
+        site.endpoint = broken
+        assert len(set(calls_of(await crowd(site, 5)))) == 5
+
+    asyncio.run(play())
+
+
+def test_16_credentials_neither_wait_for_a_failure_nor_give_theirs() -> None:
+    async def play() -> None:
+        site = Site()
+        site.endpoint = raising
+        tasks = [site.get(("authorization", name)) for name in ("mine", "yours")]
+        tasks += [site.get() for _ in range(3)]
+        await settled()
+        assert site.calls == 3
+        site.gate.set()
+        got = await asyncio.gather(*tasks, return_exceptions=True)
+        assert calls_of(got) == [1, 2, 3, 4, 4]
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("endpoint", [raising, answering()])
+def test_18_a_failure_is_one_of_the_variant_that_is_known(endpoint: Any) -> None:
+    async def varying(call: int, _: Request) -> Response:
+        return Response(f"good {call}", headers={"vary": "accept-language"})
+
+    async def play() -> None:
+        site = Site()
+        site.gate.set()
+        site.endpoint = varying
+        await site.get(("accept-language", "de"))
+        site.clock.advance(61)
+        site.gate.clear()
+        site.endpoint = endpoint
+        tasks = [site.get(("accept-language", language)) for language in ("de", "de", "en", "de", "en", "en")]
+        await settled()
+        site.gate.set()
+        got = calls_of(await asyncio.gather(*tasks, return_exceptions=True))
+        assert {got[0], got[1], got[3]}.isdisjoint({got[2], got[4], got[5]})
+        assert got[1] == got[3]
+
+    asyncio.run(play())
+
+
+def test_24_an_answer_that_ends_early_is_nobodys_failure() -> None:
+    async def play() -> None:
+        site = Site()
+        site.endpoint = answering(("content-length", "99"))
+        got = await crowd(site, 5)
+        assert len(set(calls_of(got))) == 5
+
+    asyncio.run(play())
+
+
+def test_32_a_drop_while_a_failure_was_made_leaves_it_to_its_client() -> None:
+    async def play(path: str, calls: int) -> None:
+        site = Site()
+        second = asyncio.Event()
+
+        async def broken(call: int, _: Request) -> Response:
+            if call == 2:
+                await CacheHandle(site.storage).drop(paths=[path])
+                second.set()
+            raise BrokenError(call)
+
+        site.endpoint = broken
+        await crowd(site, 5)
+        assert second.is_set()
+        assert site.calls == calls
+
+    asyncio.run(play("/item", 5))
+    asyncio.run(play("/other", 2))

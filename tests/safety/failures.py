@@ -38,7 +38,16 @@ async def crowd(site: Site, number: int, *headers: tuple[str, str]) -> list[Answ
 
 def calls_of(got: list[Answer | BaseException]) -> list[int]:
     """Which call each of them got."""
-    return [
-        one.args[0] if isinstance(one, BrokenError) else int(one.body.split()[-1])  # type: ignore[union-attr]
-        for one in got
-    ]
+    return [call_of(one) for one in got]
+
+
+def call_of(got: Answer | BaseException) -> int:
+    match got:
+        # Streams of older Starlettes run in a group of tasks.
+        case BaseExceptionGroup(exceptions=[only]):
+            return call_of(only)
+        case BrokenError(args=[call]):
+            return int(call)
+        case BaseException():
+            raise got
+    return int(got.body.split()[-1])

@@ -118,11 +118,12 @@ class Shop:
         first, second = self.gate(0.3), self.gate(0.15)
         if first is not None:
             await first.wait()
-        if end == "handled":
-            raise HTTPException(503)
         number = len(self.made)
         text = f"{item}|{version}|{user}|{query}|{language}|{number}|{'x' * LARGEST * (end == 'large')}".encode()
         self.made.append(self.clock.now())
+        if end == "handled":
+            # Its answer ends when its client has taken it, which may be later than this.
+            raise HTTPException(503, text.decode())
         if end == "raise":
             self.ended[number] = self.tick()
             raise HandlerError(text)
@@ -207,7 +208,8 @@ class Read:
         """A failure of another request's: of the same, and of one that was under way at the same time."""
         self.shop.shared += 1
         assert not self.afresh, "it did not wait"
-        item, version, user, query, language, number, _ = body.decode().split("|")
+        text = body.decode().removeprefix('{"detail":"').removesuffix('"}')
+        item, version, user, query, language, number, _ = text.split("|")
         assert int(item) == self.item, "another item"
         assert (user, query, language) == (self.user, self.query, self.language), "another client's failure"
         assert int(version) >= self.least, "a failure that is older than a finished drop"

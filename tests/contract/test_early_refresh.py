@@ -9,8 +9,9 @@ from asgi_client import request
 from contract.site import Site, refreshed
 from contract.support import Client, fastapi_app
 from fastapi import FastAPI, Request, Response
+from own_storage import OwnStorage
 
-from fast_cache_middleware import BaseStorage, CacheConfig, CacheHandle, FastCacheMiddleware
+from fast_cache_middleware import CacheConfig, CacheHandle, FastCacheMiddleware
 
 KEY_FUNCTIONS = [None, lambda request: "item"]
 
@@ -140,25 +141,6 @@ def test_a_failed_early_refresh_leaves_the_answer() -> None:
             assert site.calls == calls
 
     asyncio.run(play())
-
-
-class OwnStorage(BaseStorage):
-    """A storage of somebody else's making."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Any] = {}
-
-    async def set(self, key: str, response: Response, request: Request, metadata: Any) -> None:
-        self.kept[key] = (response, request, metadata)
-
-    async def get(self, key: str) -> Any:
-        return self.kept.get(key)
-
-    async def delete(self, path: Any) -> None:
-        self.kept.clear()
-
-    async def close(self) -> None:
-        self.kept.clear()
 
 
 def test_a_storage_of_ones_own_keeps_how_long_an_answer_took() -> None:

@@ -6,8 +6,9 @@ from typing import Any
 
 from asgi_client import Answer, request
 from fastapi import FastAPI, Request, Response
+from own_storage import OwnStorage
 
-from fast_cache_middleware import BaseStorage, CacheConfig, Controller, FastCacheMiddleware, InMemoryStorage, _core
+from fast_cache_middleware import CacheConfig, Controller, FastCacheMiddleware, InMemoryStorage, _core
 
 
 class Site:
@@ -61,23 +62,3 @@ class Hooked(Controller):
 
     async def is_cachable_request(self, request: Request) -> bool:
         return True
-
-
-class OwnStorage(BaseStorage):
-    """A storage of somebody else's making."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, Any] = {}
-
-    async def set(self, key: str, response: Response, request: Request, metadata: Any) -> None:
-        await asyncio.sleep(0)
-        self.kept[key] = (response, request, metadata)
-
-    async def get(self, key: str) -> Any:
-        return self.kept.get(key)
-
-    async def delete(self, path: Any) -> None:
-        self.kept.clear()
-
-    async def close(self) -> None:
-        self.kept.clear()

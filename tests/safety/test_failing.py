@@ -82,6 +82,18 @@ def test_a_shared_failure_is_a_miss_without_an_age(hooked: bool) -> None:
     asyncio.run(play())
 
 
+@pytest.mark.parametrize("hooked", [False, True])
+def test_a_shared_failure_keeps_the_age_that_it_came_with(hooked: bool) -> None:
+    async def play() -> None:
+        site = Site(controller=Hooked() if hooked else None)
+        site.endpoint = answering(("age", "100"))
+        got = await crowd(site, 5)
+        assert calls_of(got) == [1] + [2] * 4
+        assert {one.header("age") for one in got if isinstance(one, Answer)} == {"100"}
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize(
     "headers",
     [

@@ -61,9 +61,11 @@ impl Came {
         value
     }
 
-    /// Whether the answer comes from the cache, and so has an age.
-    pub const fn has_age(self) -> bool {
-        !matches!(self, Self::Shared(_))
+    /// The value of `Age`, where the answer has one: where it comes from the cache, or came to the application with an
+    /// age already, of so many seconds.
+    pub fn age(self, serve: &Serve, initial_age: u32) -> Option<u64> {
+        let has_age = initial_age > 0 || !matches!(self, Self::Shared(_));
+        has_age.then(|| age(serve))
     }
 }
 

@@ -7,6 +7,7 @@ use fast_cache_core::exchange::{Form, Outcome, Serve};
 use fast_cache_core::fields::cache_status::{self, CacheName, Forward};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
+use fast_cache_engine::said::Came;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
@@ -89,36 +90,14 @@ impl StatusLines {
         line(py, b"cache-status", &value)
     }
 
-    /// `cache-status: name; hit; ttl=…`, negative where the answer is stale.
-    pub(crate) fn hit<'py>(&self, py: Python<'py>, ttl: i64) -> PyResult<Bound<'py, PyTuple>> {
-        let mut value = Vec::with_capacity(40);
-        cache_status::hit(&mut value, &self.name, ttl);
-        line(py, b"cache-status", &value)
-    }
-
-    /// `cache-status: name; fwd=…; fwd-status=…`, for an answer from the cache about which the application was asked.
-    pub(crate) fn asked<'py>(
+    /// `cache-status: name; …`, for an answer that came about like this.
+    pub(crate) fn came<'py>(
         &self,
         py: Python<'py>,
-        why: Forward,
-        status: Option<u16>,
-        stored: bool,
-        detail: Option<Reason>,
+        came: Came,
+        serve: &Serve,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let mut value = Vec::with_capacity(64);
-        cache_status::forward(&mut value, &self.name, why, status, stored, detail);
-        line(py, b"cache-status", &value)
-    }
-
-    /// `cache-status: name; fwd=…; collapsed; detail=status`, for the failure of another request.
-    pub(crate) fn collapsed<'py>(
-        &self,
-        py: Python<'py>,
-        why: Forward,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        let mut value = Vec::with_capacity(64);
-        cache_status::collapsed(&mut value, &self.name, why, Reason::Status);
-        line(py, b"cache-status", &value)
+        line(py, b"cache-status", &came.cache_status(&self.name, serve))
     }
 
     /// `cache-status: name; detail=only-if-cached`

@@ -6,10 +6,8 @@ use crate::names;
 use crate::representation::Representation;
 use fast_cache_core::exchange::{BodyOf, Layout, LineOf, Outcome, Piece, Serve, compose};
 use fast_cache_core::fields::Line;
-use fast_cache_core::fields::cache_status::forward_for;
-use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
-use fast_cache_engine::said::{Came, age};
+use fast_cache_engine::said::Came;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyTuple};
 
@@ -28,21 +26,10 @@ pub(crate) fn laid_out<'py>(
     let layout = compose(serve.form, stored, &kept.lines(), request, seed);
     let list = header_list(py, &layout, kept.pairs())?;
     list.append(status_lines.outcome(py, came.outcome(serve))?)?;
-    if came.has_age() {
-        list.append(line(py, b"age", age(serve).to_string().as_bytes())?)?;
+    if let Some(age) = came.age(serve, stored.initial_age) {
+        list.append(line(py, b"age", age.to_string().as_bytes())?)?;
     }
-    list.append(match came {
-        Came::Found => status_lines.hit(py, serve.ttl)?,
-        Came::Confirmed(why, kept) => {
-            let why = forward_for(why);
-            status_lines.asked(py, why, Some(304), kept.is_ok(), kept.err())?
-        }
-        Came::InsteadOfFailure(why, status) => {
-            let why = forward_for(why);
-            status_lines.asked(py, why, status, false, Some(Reason::StandIn))?
-        }
-        Came::Shared(why) => status_lines.collapsed(py, forward_for(why))?,
-    })?;
+    list.append(status_lines.came(py, came, serve)?)?;
     let start = start_of(py, layout.status)?;
     start.set_item(names::headers(py), list)?;
     let body = PyDict::new(py);

@@ -74,6 +74,21 @@ async fn crowd(gate: &Gate, service: &CacheService<Handler>, number: usize) -> V
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_shared_failure_keeps_the_age_that_it_came_with() {
+    let gate = Gate::new();
+    let (cache, _) = cache();
+    let policy = Policy::http().statuses([StatusCode::OK]);
+    let service = gate.behind_policy(&cache, policy, |call| {
+        let mut response = failure(call, ("cache-control", "max-age=200"))?;
+        response.headers_mut().insert("age", "100".parse()?);
+        Ok(response)
+    });
+    let got = crowd(&gate, &service, 5).await;
+    assert_eq!(gate.calls(), 2);
+    assert!(got.iter().all(|got| got.line("age") == Some("100")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn safety_31_a_failing_service_is_asked_twice_and_then_once_at_a_time() {
     let gate = Gate::new();
     let (cache, clock) = cache();

@@ -3,6 +3,7 @@
 use super::Exchange;
 use super::found::FoundResponse;
 use crate::answer::messages;
+use crate::application::Route;
 use crate::layout::{gateway_timeout, laid_out};
 use crate::representation::Representation;
 use crate::scope::Details;
@@ -20,6 +21,16 @@ use std::sync::Arc;
 pub(super) type Messages = (Py<PyDict>, Py<PyDict>);
 
 impl Exchange {
+    /// Leaves in the scope what the router would; the route.
+    pub(super) fn note_route(&self, py: Python<'_>) -> PyResult<&Route> {
+        let application = self.application.get();
+        let route = &application.routes[self.route];
+        let scope = self.asked.scope.bind(py);
+        let path_params = || Ok(self.asked.path_params.bind(py).clone());
+        note_route(scope, application, route, &self.host, path_params)?;
+        Ok(route)
+    }
+
     /// The messages of the answer; `None` where the application is to be asked.
     pub(super) fn answer(&self, py: Python<'_>) -> PyResult<Option<Messages>> {
         let now = self.store.get().now();
@@ -52,13 +63,7 @@ impl Exchange {
                 } else {
                     self.lay_out(py, stored, &serve)?
                 };
-                note_route(
-                    self.asked.scope.bind(py),
-                    application,
-                    route,
-                    &self.host,
-                    || Ok(self.asked.path_params.bind(py).clone()),
-                )?;
+                self.note_route(py)?;
                 route.counters.outcome(Came::Found.outcome(&serve));
                 if let Some(permit) = progress.permit.take() {
                     // Somebody who shares the store had the answer.

@@ -6,7 +6,6 @@ use crate::failing::Failure;
 use crate::layout::laid_out;
 use crate::lines::HeaderLines;
 use crate::representation::Representation;
-use crate::visit::note_route;
 use fast_cache_core::exchange::{Forward, Lookup, Outcome};
 use fast_cache_core::key::KeyRef;
 use fast_cache_core::stored::Stored;
@@ -44,15 +43,7 @@ impl Exchange {
         let Some(taken) = taken else {
             return Ok(None);
         };
-        let application = self.application.get();
-        let route = &application.routes[self.route];
-        note_route(
-            self.asked.scope.bind(py),
-            application,
-            route,
-            &self.host,
-            || Ok(self.asked.path_params.bind(py).clone()),
-        )?;
+        let route = self.note_route(py)?;
         route.counters.outcome(Outcome::Miss);
         match taken {
             Taken::Raised(raised) => Err(raised.again(py)),

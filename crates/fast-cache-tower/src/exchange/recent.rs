@@ -1,8 +1,8 @@
 //! The keys of recent requests: one like them need not have its key made anew.
 //!
 //! A table for each thread, never grown. A key is kept only where no header line joins it but `Host`, and the query as it
-//! stands, so that nothing is kept that a key would conceal or leave out. Its parts are compared in full; the hash only says where to look. The memo decides
-//! nothing: whatever may be done with the key is asked at each request.
+//! stands, so that nothing is kept that a key would conceal or leave out. Its parts are compared in full; the hash only
+//! says where to look. The memo decides nothing: whatever may be done with the key is asked at each request.
 
 use fast_cache_core::key::{Identity, Key, KeyRef};
 use foldhash::fast::FixedState;

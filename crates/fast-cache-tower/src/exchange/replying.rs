@@ -11,7 +11,7 @@ use fast_cache_core::exchange::{BodyOf, Form, Layout, LineOf, Outcome, Piece, Se
 use fast_cache_core::fields::{Line, cache_status};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::stored::Stored;
-use fast_cache_engine::said::{Came, age};
+use fast_cache_engine::said::Came;
 use http::StatusCode;
 use http::header::{AGE, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
@@ -33,7 +33,7 @@ pub(super) fn reply(
 ) -> Replied {
     let kept = &stored.representation;
     let outcome = came.outcome(serve);
-    let age = came.has_age().then(|| age(serve));
+    let age = came.age(serve, stored.initial_age);
     let saying = Saying {
         outcome,
         cache_status: values::cache_status(shared, came, serve),

@@ -6,9 +6,6 @@ use fast_cache_engine::said::Came;
 use http::HeaderValue;
 use std::sync::LazyLock;
 
-/// Ages that are written already, in three digits each.
-static DIGITS: [u8; 3000] = digits();
-
 /// How many values of `Cache-Status` are remembered.
 const REMEMBERED: usize = 64;
 
@@ -22,15 +19,8 @@ struct Hit {
 }
 
 /// Values of `Age`, by themselves.
-static AGES: LazyLock<Box<[HeaderValue]>> = LazyLock::new(|| {
-    let written = (0..1000).map(|seconds: usize| {
-        let width = seconds.checked_ilog10().unwrap_or(0) as usize + 1;
-        let end = 3 * seconds + 3;
-        std::str::from_utf8(&DIGITS[end - width..end])
-            .map_or_else(|_| HeaderValue::from(seconds), HeaderValue::from_static)
-    });
-    written.collect()
-});
+static AGES: LazyLock<[HeaderValue; 1000]> =
+    LazyLock::new(|| std::array::from_fn(HeaderValue::from));
 
 /// The value of `Age`.
 pub(super) fn age(seconds: u64) -> HeaderValue {
@@ -69,19 +59,6 @@ impl Hits {
         });
         value
     }
-}
-
-#[allow(clippy::cast_possible_truncation, reason = "it is one digit")]
-const fn digits() -> [u8; 3000] {
-    let mut digits = [b'0'; 3000];
-    let mut place = 0;
-    while place < digits.len() {
-        let (number, digit) = (place / 3, place % 3);
-        let divisor = [100, 10, 1][digit];
-        digits[place] = b'0' + (number / divisor % 10) as u8;
-        place += 1;
-    }
-    digits
 }
 
 #[cfg(test)]

@@ -33,6 +33,25 @@ class PreparedAnswer:
         await send(self.body)
 
 
+class Contract:
+    """What a hit must do whoever answers it, in Python, and nothing else: messages that nobody else has, and what the
+    router would leave in the scope. Reads nothing of the request and looks nothing up."""
+
+    def __init__(self, app: App, messages: Iterable[Message]) -> None:
+        self.app = app
+        start, body = messages
+        self.status, self.lines, self.body = start["status"], start["headers"], body["body"]
+        self.path_params = {"item_id": "7"}
+        self.route = object()
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        scope["endpoint"] = item
+        scope["path_params"] = self.path_params.copy()
+        scope["route"] = self.route
+        await send({"type": "http.response.start", "status": self.status, "headers": self.lines.copy()})
+        await send({"type": "http.response.body", "body": self.body})
+
+
 class DoNothing:
     """The floor of a pass-through: a middleware in pure Python that calls the application."""
 
@@ -105,6 +124,12 @@ def with_cache(app: Any) -> Any:
 def with_floor(app: Any, messages: Iterable[Message]) -> Any:
     """The floor, by `add_middleware`, with the messages of a real hit."""
     app.add_middleware(PreparedAnswer, messages=messages)
+    return app
+
+
+def with_contract(app: Any, messages: Iterable[Message]) -> Any:
+    """What the contract asks of a hit and nothing else, by `add_middleware`."""
+    app.add_middleware(Contract, messages=messages)
     return app
 
 

@@ -30,9 +30,13 @@ def run(effort: Effort) -> Report:
 def _beside_floor(make: Callable[[], Any], effort: Effort) -> Times:
     ours = apps.with_cache(make())
     messages = apps.hit_messages(ours, TARGET)
-    floor = apps.with_floor(make(), messages)
+    subjects = {
+        "floor": apps.with_floor(make(), messages),
+        "contract alone": apps.with_contract(make(), messages),
+        "hit": ours,
+    }
     scopes, count = repeated(TARGET), effort.operations
-    return interleaved({"floor": requests(floor, scopes, count), "hit": requests(ours, scopes, count)}, effort)
+    return interleaved({name: requests(app, scopes, count) for name, app in subjects.items()}, effort)
 
 
 def _outside(effort: Effort) -> Times:

@@ -102,74 +102,92 @@ where
 {
     type Output = Result<Response<CacheBody<B>>, S::Error>;
 
+    /// What most requests need goes where it is called from; the rest is a function of its own.
+    #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
-        loop {
-            match state.as_mut().project() {
-                StateProjection::Answer { answer } => {
-                    let answer = answer.take().expect("polled after it was ready");
-                    return Poll::Ready(Ok(answer.into_response(CacheBody::stored)));
-                }
-                StateProjection::Passing { future } => {
-                    let answered = ready!(future.poll(context));
-                    return Poll::Ready(answered.map(|it| it.map(CacheBody::passing)));
-                }
-                StateProjection::Following { following } => {
-                    let followed = ready!(following.poll(context));
-                    state.set(State::Over);
-                    match followed {
-                        Ok(Followed::Answer(answer)) => {
-                            return Poll::Ready(Ok(answer.into_response(CacheBody::stored)));
-                        }
-                        Ok(Followed::Asking(future, task)) => {
-                            state.set(State::Asking { future, task });
-                        }
-                        Err(error) => return Poll::Ready(Err(error)),
-                    }
-                }
-                StateProjection::Asking { future, task } => {
-                    let answered = ready!(future.poll(context));
-                    let task = task.take();
-                    state.set(State::Over);
-                    let Some(task) = task else {
-                        return Poll::Ready(answered.map(|it| it.map(CacheBody::passing)));
-                    };
-                    let response = match answered {
-                        Ok(response) => response,
-                        Err(error) => return Poll::Ready(task.stand_in().ok_or(error)),
-                    };
-                    let (next, settling) = task.answered_by(response);
-                    if let Some(settling) = settling {
-                        let next = Some(next);
-                        state.set(State::Settling { settling, next });
-                        continue;
-                    }
-                    match next {
-                        Next::Ready(response) => return Poll::Ready(Ok(response)),
-                        Next::Hold(held) => state.set(State::Holding { held: Some(held) }),
-                    }
-                }
-                StateProjection::Settling { settling, next } => {
-                    ready!(settling.as_mut().poll(context));
-                    let next = next.take();
-                    state.set(State::Over);
-                    match next {
-                        Some(Next::Ready(response)) => return Poll::Ready(Ok(response)),
-                        Some(Next::Hold(held)) => state.set(State::Holding { held: Some(held) }),
-                        None => {}
-                    }
-                }
-                StateProjection::Holding { held } => {
-                    let waiting = held.as_mut().expect("polled after it was ready");
-                    ready!(waiting.body().poll_first(context));
-                    let held = held.take();
-                    state.set(State::Over);
-                    if let Some(held) = held {
-                        return Poll::Ready(Ok(held.into_response()));
-                    }
-                }
-                StateProjection::Over => panic!("polled after it was ready"),
+        match state.as_mut().project() {
+            StateProjection::Answer { answer } => {
+                let answer = answer.take().expect("polled after it was ready");
+                Poll::Ready(Ok(answer.into_response(CacheBody::stored)))
             }
+            StateProjection::Passing { future } => {
+                let answered = ready!(future.poll(context));
+                Poll::Ready(answered.map(|it| it.map(CacheBody::passing)))
+            }
+            _ => poll_task(state, context),
+        }
+    }
+}
+
+/// Goes on where the cache has something to do with the service's answer.
+#[inline(never)]
+fn poll_task<S, A, B>(
+    mut state: Pin<&mut State<S, A, B>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Response<CacheBody<B>>, S::Error>>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    A: Body,
+    B: Body,
+{
+    loop {
+        match state.as_mut().project() {
+            StateProjection::Following { following } => {
+                let followed = ready!(following.poll(context));
+                state.set(State::Over);
+                match followed {
+                    Ok(Followed::Answer(answer)) => {
+                        return Poll::Ready(Ok(answer.into_response(CacheBody::stored)));
+                    }
+                    Ok(Followed::Asking(future, task)) => {
+                        state.set(State::Asking { future, task });
+                    }
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            StateProjection::Asking { future, task } => {
+                let answered = ready!(future.poll(context));
+                let task = task.take();
+                state.set(State::Over);
+                let Some(task) = task else {
+                    return Poll::Ready(answered.map(|it| it.map(CacheBody::passing)));
+                };
+                let response = match answered {
+                    Ok(response) => response,
+                    Err(error) => return Poll::Ready(task.stand_in().ok_or(error)),
+                };
+                let (next, settling) = task.answered_by(response);
+                if let Some(settling) = settling {
+                    let next = Some(next);
+                    state.set(State::Settling { settling, next });
+                    continue;
+                }
+                match next {
+                    Next::Ready(response) => return Poll::Ready(Ok(response)),
+                    Next::Hold(held) => state.set(State::Holding { held: Some(held) }),
+                }
+            }
+            StateProjection::Settling { settling, next } => {
+                ready!(settling.as_mut().poll(context));
+                let next = next.take();
+                state.set(State::Over);
+                match next {
+                    Some(Next::Ready(response)) => return Poll::Ready(Ok(response)),
+                    Some(Next::Hold(held)) => state.set(State::Holding { held: Some(held) }),
+                    None => {}
+                }
+            }
+            StateProjection::Holding { held } => {
+                let waiting = held.as_mut().expect("polled after it was ready");
+                ready!(waiting.body().poll_first(context));
+                let held = held.take();
+                state.set(State::Over);
+                if let Some(held) = held {
+                    return Poll::Ready(Ok(held.into_response()));
+                }
+            }
+            _ => panic!("polled after it was ready"),
         }
     }
 }

@@ -123,6 +123,7 @@ fn told_uri(extensions: &Extensions) -> Option<&Uri> {
 
 impl<'a> Asked<'a> {
     /// Of a request's head, of which these lines are to be read.
+    #[inline]
     pub(crate) fn of(head: &Head<'a>, lines: &'a [Line<'a>]) -> Self {
         Self::new(head.method, head.uri(), head.scheme(), lines)
     }

@@ -198,12 +198,15 @@ where
         self.inner.poll_ready(context)
     }
 
+    // Not inlined, it writes the future to where it is wanted: that is large, and would be moved once more.
+    #[inline(never)]
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let Some(guided) = self.guided(&request) else {
             return ResponseFuture::passing(self.inner.call(request));
         };
         match self.look_up(guided, &mut request, Part::Board, &[]) {
             Called::Answer(answer) => ResponseFuture::answer(answer),
+            Called::Ask(None) => ResponseFuture::passing(self.inner.call(request)),
             Called::Ask(task) => ResponseFuture::asking(self.inner.call(request), task),
             Called::Refresh(answer, task) => {
                 let refresh: Self::Future = ResponseFuture::asking(self.inner.call(request), task);

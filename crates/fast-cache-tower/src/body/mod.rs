@@ -84,34 +84,15 @@ impl<B: Body> Body for CacheBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        let mut this = self.project();
-        let frame = match this.kind.as_mut().project() {
-            KindProjection::Stored { data } => data.take().map(|data| Ok(Frame::data(data))),
-            KindProjection::Passing { body } => ready!(body.poll_frame(context)).map(whole),
-            KindProjection::Recording { tee } => ready!(tee.as_mut().poll_frame(context)),
-        };
-        if let Some(done) = this.done.take() {
-            let has_ended = match (&frame, &*this.kind) {
-                (None | Some(Err(_)), _) => true,
-                (_, Kind::Stored { data }) => data.is_none(),
-                (_, Kind::Passing { body }) => body.is_end_stream(),
-                (_, Kind::Recording { tee }) => tee.is_end_stream(),
-            };
-            if has_ended {
-                done.again();
-            } else {
-                *this.done = Some(done);
-            }
+        let this = self.project();
+        if this.done.is_some() {
+            return poll_to_end(this.kind, this.done, context);
         }
-        Poll::Ready(frame)
+        this.kind.poll_frame(context)
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
-            Kind::Stored { data } => data.is_none(),
-            Kind::Passing { body } => body.is_end_stream(),
-            Kind::Recording { tee } => tee.is_end_stream(),
-        }
+        self.kind.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -121,6 +102,48 @@ impl<B: Body> Body for CacheBody<B> {
             }
             Kind::Passing { body } => body.size_hint(),
             Kind::Recording { tee } => tee.size_hint(),
+        }
+    }
+}
+
+/// A frame; with the last one, `done` is dropped once more.
+#[inline(never)]
+fn poll_to_end<B: Body>(
+    mut kind: Pin<&mut Kind<B>>,
+    done: &mut Option<Box<Done>>,
+    context: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    let frame = ready!(kind.as_mut().poll_frame(context));
+    if (matches!(frame, None | Some(Err(_))) || kind.is_end_stream())
+        && let Some(done) = done.take()
+    {
+        done.again();
+    }
+    Poll::Ready(frame)
+}
+
+impl<B: Body> Kind<B> {
+    #[inline]
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        match self.project() {
+            KindProjection::Stored { data } => {
+                Poll::Ready(data.take().map(|data| Ok(Frame::data(data))))
+            }
+            KindProjection::Passing { body } => {
+                Poll::Ready(ready!(body.poll_frame(context)).map(whole))
+            }
+            KindProjection::Recording { tee } => tee.as_mut().poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Stored { data } => data.is_none(),
+            Self::Passing { body } => body.is_end_stream(),
+            Self::Recording { tee } => tee.is_end_stream(),
         }
     }
 }

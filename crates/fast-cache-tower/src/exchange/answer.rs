@@ -66,7 +66,9 @@ impl Answer {
             cache_status: whole.cache_status,
         };
         let mut response = Response::new(body(kept.body().clone()));
-        *response.headers_mut() = kept.head().saying(values::age(whole.age), saying);
+        let head = kept.head().saying(values::age(whole.age), saying);
+        // The map of a new response is empty, and has no memory to give back.
+        std::mem::forget(std::mem::replace(response.headers_mut(), head));
         // Only what has been a status is stored.
         *response.status_mut() = StatusCode::from_u16(stored.status).unwrap_or_default();
         *response.extensions_mut() = extensions;

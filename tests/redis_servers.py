@@ -70,15 +70,20 @@ class Proxy:
             writer.close()
 
 
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class RedisServer:
     """A server process; a context manager that stops it."""
 
     def __init__(self, *options: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._options = options
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._process = self._start()
 
     def __enter__(self) -> Self:
@@ -108,10 +113,13 @@ class RedisServer:
             connection.sendall((f"*{len(words)}\r\n" + "".join(parts)).encode())
             return connection.recv(65536)
 
+    def _arguments(self, folder: Path) -> list[str]:
+        common = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        return [*common, *self._options]
+
     def _start(self) -> "subprocess.Popen[bytes]":
-        common = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self._folder.name]
         process = subprocess.Popen(
-            [binary(), *common, *self._options],
+            [binary(), *self._arguments(Path(self._folder.name))],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

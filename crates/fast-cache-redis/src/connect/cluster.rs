@@ -66,8 +66,8 @@ async fn follow(
                 return Ok(Server::One(connection));
             }
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::Moved) => {
-                let (host, port) = error.redirect_node().ok_or_else(nowhere)?;
-                node = Node::Tcp(host.to_owned(), port);
+                let (address, _slot) = error.redirect_node().ok_or_else(nowhere)?;
+                node = named(address, &node).ok_or_else(nowhere)?;
             }
             Err(error) => return Err(error),
         }
@@ -76,4 +76,40 @@ async fn follow(
         ErrorKind::ClusterConnectionNotFound,
         "sent from node to node",
     )))
+}
+
+/// The node at an `address:port` that `sender` has named. A node that does not know another's address leaves it out, or
+/// says `?`: then that is where the sender is as well.
+fn named(address: &str, sender: &Node) -> Option<Node> {
+    let (host, port) = address.rsplit_once(':')?;
+    let port = port.parse().ok()?;
+    match (host, sender) {
+        ("" | "?", Node::Tcp(own, _)) => Some(Node::Tcp(own.clone(), port)),
+        ("" | "?", Node::Unix(_)) => None,
+        _ => Some(Node::Tcp(host.to_owned(), port)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+    use crate::options::Node;
+
+    #[test]
+    fn redirections_name_nodes() {
+        let sender = Node::Tcp("seed".to_owned(), 1);
+        for (address, host, port) in [
+            ("10.0.0.2:6379", "10.0.0.2", 6379),
+            ("2001:db8::2:6380", "2001:db8::2", 6380),
+            ("node-2.example:6381", "node-2.example", 6381),
+            (":6382", "seed", 6382),
+            ("?:6383", "seed", 6383),
+        ] {
+            let node = Node::Tcp(host.to_owned(), port);
+            assert_eq!(named(address, &sender), Some(node), "{address}");
+        }
+        for address in ["", "10.0.0.2", "10.0.0.2:", "10.0.0.2:70000"] {
+            assert_eq!(named(address, &sender), None, "{address}");
+        }
+    }
 }

@@ -76,6 +76,25 @@ fn a_cluster() {
 }
 
 #[test]
+fn a_cluster_is_found_by_any_one_of_its_nodes() {
+    let cluster = Cluster::start();
+    let namespace = node::namespace();
+    let every: Vec<_> = cluster
+        .servers
+        .iter()
+        .map(|server| {
+            let url = format!("redis+cluster://127.0.0.1:{}", server.port);
+            open(&url, &namespace, |_| {})
+        })
+        .collect();
+    every[0].share(1, "/a", &["t"], &every[1]);
+    every[5].drop_tag("t");
+    for node in &every {
+        eventually("the drop is pushed", || node.near("/a").is_none());
+    }
+}
+
+#[test]
 fn strictly_in_a_cluster() {
     let cluster = Cluster::start();
     let nodes = pair(&cluster.url(), Coherence::Strict);

@@ -1,7 +1,7 @@
 """The applications that are measured, and the middlewares beside ours."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -72,6 +72,19 @@ class Stop:
         return
 
 
+class Answering:
+    """Takes the place of all that an application does with a request, and answers as its handler would at next to no cost, so
+    that what a miss costs the middleware itself shows.
+    """
+
+    HEADERS: Final = [(b"content-length", b"%d" % len(PREPARED)), (b"content-type", b"application/json")]
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        scope["endpoint"] = item
+        await send({"type": "http.response.start", "status": 200, "headers": list(self.HEADERS)})
+        await send({"type": "http.response.body", "body": PREPARED})
+
+
 def template(number: int) -> str:
     return f"/api/v1/resource-{number:05}/{{item_id}}"
 
@@ -99,6 +112,13 @@ def fastapi(routes: int = ROUTES, *, configs: bool = True, endpoint: Any = item,
     for number in range(routes):
         dependencies = [CacheConfig(MAX_AGE)] if configs and number % 2 == 0 else []
         app.get(template(number), dependencies=dependencies)(endpoint)
+    return app
+
+
+def answering() -> FastAPI:
+    """The FastAPI application with nothing behind its door but the answer."""
+    app = fastapi()
+    app.middleware_stack = Answering()
     return app
 
 

@@ -30,6 +30,11 @@ MEANING = {
     "pass ours": "a route without config: ours",
     "alone hit": "ours from outside, without coalescing",
     "miss": "a miss that is stored: ours, from outside",
+    "miss config": "the same request without the middleware: the application, with its configs",
+    "miss none": "the same request to an application without configs",
+    "miss inside": "a miss that is stored, before a handler that costs next to nothing: ours",
+    "alone miss inside": "the same without coalescing",
+    "miss floor": "the handler that costs next to nothing, alone",
     "alone miss": "a miss that is stored: ours from outside, without coalescing",
 }
 SUBJECTS = tuple(MEANING)
@@ -58,6 +63,8 @@ def run(effort: Effort) -> Report:
             f"{in_starlette:,.0f} in Starlette"
         )
         hit, miss = (counts[name] - counts[f"alone {name.rpartition(' ')[2]}"] for name in ("bare hit", "miss"))
+        inside, config = counts["miss"] - counts["miss config"], counts["miss config"] - counts["miss none"]
+        report.say(f"added to a miss: {inside:,.0f} by the middleware, {config:,.0f} by the config in the application")
         report.say(f"added by coalescing: {hit:,.0f} to a hit, {miss:,.0f} to a miss")
         ours, nothing = (counts[f"pass {name}"] - counts["pass none"] for name in ("ours", "nothing"))
         report.say(f"added to a pass-through: {ours:,.0f} by ours, {nothing:,.0f} by the one that does nothing")
@@ -98,12 +105,18 @@ def _subject(subject: str, hits: int) -> None:
     passing = subject.startswith("pass")
     target = apps.path(apps.ROUTES // 2 + passing)
     make = apps.starlette if subject.startswith("starlette") else apps.fastapi
-    missing, alone = subject.endswith("miss"), subject.startswith("alone")
+    missing, alone = "miss" in subject.split(), subject.startswith("alone")
     bare = subject.startswith("bare") or alone or missing
     ours = apps.outside(make(), coalesce=not alone) if bare else apps.with_cache(make())
     app = ours
     messages = [] if passing else apps.hit_messages(ours, target)
-    if subject == "bare floor":
+    if subject in ("miss config", "miss none"):
+        app = apps.fastapi(configs=subject == "miss config")
+    elif subject.endswith("inside"):
+        app = apps.outside(apps.answering(), coalesce=not alone)
+    elif subject == "miss floor":
+        app = apps.answering()
+    elif subject == "bare floor":
         app = apps.PreparedAnswer(ours, messages)
     elif subject.endswith("floor"):
         app = apps.with_floor(make(), messages)

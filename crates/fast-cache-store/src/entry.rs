@@ -100,13 +100,18 @@ impl<R> Entry<R> {
     /// Whether nothing can be done with it any more: it is past its lifetime and every window after that, and cannot be
     /// validated either.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.response().is_some_and(|stored| {
-            if stored.can_be_validated() {
-                return false;
+        now > self.expires()
+    }
+
+    /// The last moment at which something can be done with it; the end of time where it can be validated after that.
+    pub(crate) fn expires(&self) -> Timestamp {
+        match self.response() {
+            Some(stored) if !stored.can_be_validated() => {
+                let window = stored.stale_while_revalidate.max(stored.stale_if_error);
+                stored.received.plus(stored.lifetime.saturating_add(window))
             }
-            let window = stored.stale_while_revalidate.max(stored.stale_if_error);
-            now > stored.received.plus(stored.lifetime.saturating_add(window))
-        })
+            _ => Timestamp::from_micros(i64::MAX),
+        }
     }
 
     /// An entry for `put`, to which the registered patterns `patterns` apply, of `patterns_seen` that were tried.
@@ -141,12 +146,12 @@ impl<R> Entry<R> {
         let mut tail = Vec::with_capacity(length);
         tail.extend_from_slice(&key);
         tail.extend_from_slice(path_copied);
-        tail.extend(
-            labels
-                .iter()
-                .flat_map(|label| place_of(*label).to_le_bytes()),
-        );
-        tail.extend(patterns.iter().flat_map(|pattern| pattern.to_le_bytes()));
+        for label in labels {
+            tail.extend_from_slice(&place_of(*label).to_le_bytes());
+        }
+        for pattern in patterns {
+            tail.extend_from_slice(&pattern.to_le_bytes());
+        }
 
         let offset = |at: usize| u32::try_from(at).map_err(|_| Reason::TooLarge);
         offset(length)?;
@@ -250,9 +255,18 @@ fn find(key: &[u8], path: &[u8]) -> Option<usize> {
     let Some(first) = path.first() else {
         return Some(0);
     };
-    key.windows(path.len())
-        .take(PATH_SEARCH)
-        .position(|window| window[0] == *first && window == path)
+    let last = key.len().checked_sub(path.len())?;
+    let starts = &key[..=last.min(PATH_SEARCH - 1)];
+    let mut from = 0;
+    // Few bytes are the first of a path, so that only those are compared further.
+    while let Some(at) = starts[from..].iter().position(|byte| byte == first) {
+        let at = from + at;
+        if &key[at..at + path.len()] == path {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+    None
 }
 
 fn heap_of<R>(content: &Content<R>) -> usize {

@@ -72,6 +72,8 @@ struct Judging {
     since: u64,
     soft: bool,
     dead: bool,
+    /// Some drops were too old to be tried.
+    unfinished: bool,
 }
 
 impl Judging {
@@ -166,8 +168,9 @@ impl Generations {
         if known.dead || entry.response().is_none() || known.since >= clock {
             return self.judge(entry);
         }
-        let judging = self.try_all(entry, known, BRIEFLY, |_, _| ());
-        if judging.dead {
+        let mut resolved = true;
+        let judging = self.try_all(entry, known, BRIEFLY, |_, _| resolved = false);
+        if judging.dead || (resolved && !judging.unfinished) {
             conclude(entry, clock, &judging)
         } else {
             Verdict::Unresolved
@@ -187,6 +190,7 @@ impl Generations {
             since: known.since,
             soft: known.soft,
             dead: false,
+            unfinished: false,
         };
         let [hard, soft] = [0, 1].map(|kind: usize| self.everything[kind].load(Ordering::Relaxed));
         judging.covered_by(Generation { hard, soft });

@@ -124,12 +124,14 @@ impl Paths {
         let late = self.patterns[seen..]
             .iter()
             .zip(self.registered[seen..].iter().map(|late| late.generation));
+        let mut tried = 0;
         let logged = self
             .log
             .range((Bound::Excluded(since), Bound::Unbounded))
             .rev()
             .take(most_logged)
             .map(|(generation, logged)| {
+                tried += 1;
                 let mut covered = Generation::default();
                 covered.raise(*generation, logged.soft);
                 (&logged.pattern, covered)
@@ -144,8 +146,9 @@ impl Paths {
                 _ => (),
             }
             if judging.dead {
-                break;
+                return;
             }
         }
+        judging.unfinished = tried == most_logged;
     }
 }

@@ -11,6 +11,7 @@
 //! Both bounds are the whole store's, not a shard's: an answer that fits the store fits, whichever shard it falls to.
 
 mod budget;
+mod calm;
 mod ghosts;
 mod queue;
 mod replica;
@@ -27,16 +28,18 @@ use crate::entry::{Content, Entry};
 use crate::generations::{Generations, Verdict};
 use crate::local::{Counters, Cursor, Found, Limits, LocalStore, Page, Put, Walk};
 use budget::{Budget, Held};
+use calm::WholeCalm;
 use fast_cache_core::key::KeyRef;
 use fast_cache_core::purge::{Label, PathPattern, PatternId, Purge};
 use fast_cache_core::reason::Reason;
 use fast_cache_core::time::Timestamp;
 use parking_lot::RwLock;
-use shard::Shard;
+use shard::{Fate, Shard};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-/// Old entries that each put looks at, so that entries leave faster than they come. A drop looks at none: one cold
+/// Old entries that each put looks at, so that entries leave faster than they come, unless it is known that none is to
+/// leave. A drop looks at none: one cold
 /// entry would cost it more than all the rest.
 const STEPS_PER_PUT: usize = 4;
 
@@ -57,6 +60,7 @@ pub struct MemoryStore<R> {
     generations: Generations,
     closed: AtomicBool,
     next_swept: AtomicUsize,
+    calm: WholeCalm,
     /// The newest moment anybody spoke of, in microseconds.
     now: AtomicI64,
     stores: AtomicU64,
@@ -92,6 +96,7 @@ impl<R: Send + Sync> MemoryStore<R> {
             generations: Generations::new(limits.max_bytes),
             closed: AtomicBool::new(false),
             next_swept: AtomicUsize::new(0),
+            calm: WholeCalm::new(),
             now: AtomicI64::new(i64::MIN),
             stores: AtomicU64::new(0),
             drops: AtomicU64::new(0),
@@ -164,6 +169,7 @@ impl<R: Send + Sync> MemoryStore<R> {
                     .exchange(occupant.map(held).unwrap_or_default(), held(entry))
                 {
                     released.extend(shard.place(digest, Arc::clone(entry)));
+                    self.calm.came(entry);
                     self.stores.fetch_add(1, Ordering::Relaxed);
                     return Ok(());
                 }
@@ -207,7 +213,7 @@ impl<R: Send + Sync> MemoryStore<R> {
         for shard in &self.shards {
             let mut old = std::mem::replace(&mut *shard.write(), Shard::new());
             let mut released = Released::new();
-            old.sweep(usize::MAX, |_| true, &mut released);
+            old.sweep(usize::MAX, 0, |_| Fate::Goes, &mut released);
             for entry in &released {
                 self.budget.release(held(entry));
             }
@@ -239,7 +245,7 @@ impl<R: Send + Sync> MemoryStore<R> {
         let mut released = Released::new();
         let placed = self.place(digest, entry, &mut released);
         drop(released);
-        self.sweep_some(STEPS_PER_PUT, Generations::judge_briefly);
+        self.sweep_a_little();
         placed
     }
 
@@ -332,7 +338,7 @@ impl<R: Send + Sync> LocalStore<R> for MemoryStore<R> {
     fn sweep(&self, max_steps: usize, now: Timestamp) -> usize {
         self.now.store(now.micros(), Ordering::Relaxed);
         let slots = self.shards.iter().map(|shard| shard.read().slots()).sum();
-        self.sweep_some(max_steps.min(slots), Generations::judge)
+        self.sweep_some(max_steps.min(slots), false, Generations::judge)
     }
 
     fn page(&self, cursor: Cursor, max_entries: usize) -> Page<R> {

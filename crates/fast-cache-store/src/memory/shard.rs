@@ -4,11 +4,13 @@
 //! evicted, moves to the long queue of the proven (the S3-FIFO scheme). A scan over keys that nobody asks for twice
 //! passes through the short queue and leaves the proven ones alone.
 
+use super::calm::Rounds;
 use super::ghosts::Ghosts;
 use super::queue::Queue;
 use super::slab::Slab;
 use crate::entry::Entry;
 use fast_cache_core::key::KeyRef;
+use fast_cache_core::time::Timestamp;
 use hashbrown::HashTable;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -31,6 +33,16 @@ pub(super) struct Shard<R> {
     proven: Queue,
     ghosts: Ghosts,
     sweep_at: u32,
+    rounds: Rounds,
+}
+
+/// What becomes of an entry that a sweep looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Stays,
+    Goes,
+    /// It stays as long as nobody knows.
+    Unclear,
 }
 
 impl<R> Shard<R> {
@@ -42,6 +54,7 @@ impl<R> Shard<R> {
             proven: Queue::new(),
             ghosts: Ghosts::new(),
             sweep_at: 0,
+            rounds: Rounds::new(),
         }
     }
 
@@ -80,6 +93,7 @@ impl<R> Shard<R> {
     pub(super) fn place(&mut self, digest: u128, entry: Arc<Entry<R>>) -> Option<Arc<Entry<R>>> {
         let digest = split(digest);
         let weight = entry.weight();
+        self.rounds.came(&entry);
         if let Some(index) = self.find(digest) {
             let slot = self.slab.at_mut(index);
             let proven = slot.proven;
@@ -141,11 +155,21 @@ impl<R> Shard<R> {
         None
     }
 
-    /// Looks at up to `steps` slots, going round, and takes out the entries that are `doomed`; how many it looked at.
+    /// Until when there is nothing to take out, if that is known. `clock` is the logical time.
+    pub(super) fn calm(&self, clock: u64, now: Timestamp) -> Option<Timestamp> {
+        if self.slots() == 0 {
+            return Some(Timestamp::from_micros(i64::MAX));
+        }
+        self.rounds.calm(clock, now)
+    }
+
+    /// Looks at up to `steps` slots, going round, and takes out the entries whose fate it is to go; how many it looked at.
+    /// `clock` is the logical time before that.
     pub(super) fn sweep(
         &mut self,
         steps: usize,
-        mut doomed: impl FnMut(&Entry<R>) -> bool,
+        clock: u64,
+        fate: impl Fn(&Entry<R>) -> Fate,
         released: &mut Vec<Arc<Entry<R>>>,
     ) -> usize {
         let slots = self.slab.len();
@@ -153,17 +177,17 @@ impl<R> Shard<R> {
         for _ in 0..steps {
             if self.sweep_at as usize >= slots {
                 self.sweep_at = 0;
+                self.rounds.begin(clock);
             }
             let index = self.sweep_at;
             self.sweep_at += 1;
-            if self
-                .slab
-                .at(index)
-                .entry
-                .as_deref()
-                .is_some_and(&mut doomed)
-            {
-                released.extend(self.take_out(index));
+            let Some(entry) = self.slab.at(index).entry.as_deref() else {
+                continue;
+            };
+            match fate(entry) {
+                Fate::Stays => self.rounds.stays(entry),
+                Fate::Unclear => self.rounds.unclear(),
+                Fate::Goes => released.extend(self.take_out(index)),
             }
         }
         steps

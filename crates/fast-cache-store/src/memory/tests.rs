@@ -1,8 +1,11 @@
-use super::shard::Shard;
+use super::shard::{Fate, Shard};
 use crate::contract::{key, response};
 use crate::entry::{Content, Entry};
-use crate::local::Put;
+use crate::local::{Limits, LocalStore, Put};
+use crate::memory::MemoryStore;
 use fast_cache_core::key::Key;
+use fast_cache_core::purge::{PathPattern, Purge};
+use fast_cache_core::time::Timestamp;
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -105,6 +108,49 @@ fn an_eviction_takes_one_even_when_all_are_popular() {
     );
 }
 
+fn put_at(store: &MemoryStore<u64>, path: &str, seconds: i64) {
+    let mut stored = response(0);
+    stored.received = Timestamp::from_seconds(seconds);
+    let put = Put {
+        key: key(path),
+        birth: store.birth(),
+        path,
+        labels: &[],
+        content: Content::Response(stored),
+        weight: 0,
+    };
+    assert_eq!(store.put(put), Ok(()));
+}
+
+#[test]
+fn puts_look_at_old_entries_only_where_one_may_have_to_go() {
+    // In more shards than one.
+    let store = MemoryStore::new(Limits {
+        max_entries: 50_000,
+        max_bytes: 1 << 30,
+    });
+    let looked_at = |count: usize, prefix: &str, seconds: i64| {
+        let before = store.counters().swept_over;
+        (0..count).for_each(|number| put_at(&store, &format!("/{prefix}/{number}"), seconds));
+        store.counters().swept_over - before
+    };
+    looked_at(1_000, "a", 0);
+    assert_eq!(looked_at(1_000, "b", 30), 0);
+    // A drop ends the calm until all were looked at.
+    store.purge(&Purge::path(PathPattern::prefix("/a/")));
+    assert!(looked_at(3_000, "c", 40) >= 2_000);
+    assert_eq!((store.resident(), store.len()), (4_000, 4_000));
+    assert_eq!(looked_at(100, "d", 40), 0);
+    // So does the age of the oldest, and again the next that is the oldest then.
+    assert!(looked_at(6_000, "e", 91) >= 4_100);
+    assert_eq!(store.resident(), 3_100 + 6_000);
+    assert_eq!(looked_at(100, "f", 100), 0);
+    assert!(looked_at(9_000, "g", 101) > 3_000);
+    assert_eq!(store.resident(), 6_000 + 100 + 9_000);
+    store.clear();
+    assert!(looked_at(100, "h", 101) < 16);
+}
+
 proptest! {
     #[test]
     fn a_shard_is_a_map(steps in prop::collection::vec((0..5, 0..12_usize, 0..50_usize), 0..300)) {
@@ -131,7 +177,11 @@ proptest! {
                 },
                 _ => {
                     let mut released = Vec::new();
-                    shard.sweep(amount, |entry| entry.path() == path, &mut released);
+                    let fate = |entry: &Entry<u64>| match entry.path() == path {
+                        true => Fate::Goes,
+                        false => Fate::Stays,
+                    };
+                    shard.sweep(amount, 1, fate, &mut released);
                     for entry in released {
                         prop_assert!(model.remove(entry.path()).is_some());
                     }

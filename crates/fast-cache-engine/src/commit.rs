@@ -1,5 +1,6 @@
 //! Committing a recorded response to a store.
 
+use crate::lines::Lines;
 use fast_cache_core::fields::no_vary_search::SearchVariance;
 use fast_cache_core::key::{Key, KeyRef, Secret, Selecting};
 use fast_cache_core::purge::Label;
@@ -24,8 +25,10 @@ pub struct Commit<'a, R> {
     pub labels: &'a [Label],
     /// The request headers that select among the response's variants, sorted.
     pub varying: &'a [Box<str>],
-    /// How the request selects among variants, for the variant's key.
-    pub selecting: Selecting<'a>,
+    /// The request's header lines, for the variant's key.
+    pub lines: Lines<'a>,
+    /// Values of `Accept-Language` that ask for the same are one.
+    pub normalize_language: bool,
     /// The value of the response's `Content-Language`.
     pub content_language: Option<&'a [u8]>,
     /// The response.
@@ -53,7 +56,8 @@ pub fn commit<R>(
         path,
         labels,
         varying,
-        selecting,
+        lines,
+        normalize_language,
         content_language,
         stored,
         weight,
@@ -81,6 +85,10 @@ pub fn commit<R>(
     if names.len() > MAX_VARYING {
         return Err(Reason::VaryTooLong);
     }
+    let selecting = Selecting {
+        lines: lines.get(),
+        normalize_language,
+    };
     let variant = selecting.stored(key.borrow().bytes, &names, secret, content_language);
     store.put(Put {
         key: variant,

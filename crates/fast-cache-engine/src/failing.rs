@@ -107,7 +107,7 @@ impl<S: ?Sized> Keeping<'_, S> {
         }
         let variant = (!names.is_empty()).then(|| {
             let selecting = Selecting {
-                lines: self.lines,
+                lines: self.lines.get(),
                 normalize_language: self.policy.options.normalize_language,
             };
             let language = values(lines, "content-language").next();

@@ -1,10 +1,11 @@
 //! Keeping a response: under which labels and which key.
 
 use crate::commit::{Commit, commit, remember_rule};
+use crate::lines::Lines;
 use fast_cache_core::fields::no_vary_search::SearchVariance;
 use fast_cache_core::fields::{Line, values};
 use fast_cache_core::key::search::Searched;
-use fast_cache_core::key::{Key, Secret, Selecting};
+use fast_cache_core::key::{Key, Secret};
 use fast_cache_core::policy::Policy;
 use fast_cache_core::purge::Label;
 use fast_cache_core::reason::Reason;
@@ -29,7 +30,7 @@ pub struct Keeping<'a, S: ?Sized> {
     /// The request's path as drops see it.
     pub path: &'a str,
     /// All of the request's header lines.
-    pub lines: &'a [Line<'a>],
+    pub lines: Lines<'a>,
     /// What the request is about, on a route in HTTP mode: there, a response says itself which requests it answers.
     pub asked: Option<Searched<'a>>,
     /// Whether its key is made from its parts, so that others can be; a host's own key function makes any key.
@@ -98,10 +99,8 @@ impl<S: ?Sized> Keeping<'_, S> {
             path: self.path,
             labels,
             varying,
-            selecting: Selecting {
-                lines: self.lines,
-                normalize_language: self.policy.options.normalize_language,
-            },
+            lines: self.lines,
+            normalize_language: self.policy.options.normalize_language,
             content_language: values(lines, "content-language").next(),
             stored,
             weight,

@@ -12,6 +12,7 @@ pub mod find;
 pub mod flight;
 pub mod held;
 pub mod keeping;
+pub mod lines;
 pub mod observe;
 pub mod refreshes;
 pub mod said;

@@ -242,7 +242,7 @@ impl Installed {
         pass: impl Fn() -> PyResult<Py<PyAny>>,
     ) -> PyResult<Py<PyAny>> {
         let (py, application_ref) = (http.py(), application.get());
-        let Some(target) = Target::read(http) else {
+        let Some(target) = Target::read_at(&self.layout, http) else {
             return pass();
         };
         let root_path = application_ref

@@ -1,10 +1,12 @@
 //! ASGI header lists: checked once, then read in place.
 
 use fast_cache_core::fields::Line;
+use fast_cache_engine::lines::Unread;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyMemoryView, PyTuple};
 use smallvec::SmallVec;
+use std::cell::OnceCell;
 use std::marker::PhantomData;
 
 /// Header lines on the stack; more than this many go to the heap.
@@ -62,6 +64,25 @@ impl<'py> HeaderLines<'py> {
             }
         }
         lines
+    }
+}
+
+/// The lines of a snapshot, read where somebody asks for them.
+pub(crate) struct UnreadLines<'a, 'py> {
+    headers: &'a HeaderLines<'py>,
+    read: OnceCell<LineBuffer<'a>>,
+}
+
+impl<'a, 'py> UnreadLines<'a, 'py> {
+    pub(crate) fn of(headers: &'a HeaderLines<'py>) -> Self {
+        let read = OnceCell::new();
+        Self { headers, read }
+    }
+}
+
+impl Unread for UnreadLines<'_, '_> {
+    fn read(&self) -> &[Line<'_>] {
+        self.read.get_or_init(|| self.headers.lines())
     }
 }
 
@@ -201,7 +222,7 @@ fn is_pair(pair: &Bound<'_, PyAny>) -> bool {
     unsafe {
         let pair = pair.as_ptr();
         ffi::PyTuple_CheckExact(pair) != 0
-            && ffi::PyTuple_Size(pair) == 2
+            && ffi::Py_SIZE(pair) == 2
             && ffi::PyBytes_CheckExact(ffi::PyTuple_GetItem(pair, 0)) != 0
             && ffi::PyBytes_CheckExact(ffi::PyTuple_GetItem(pair, 1)) != 0
     }

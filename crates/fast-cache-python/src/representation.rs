@@ -3,6 +3,7 @@
 use fast_cache_core::fields::Line;
 use fast_cache_core::rules::kept_fields::KeptFields;
 use fast_cache_engine::observe::RouteCounters;
+use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -114,7 +115,7 @@ fn shared_line<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     const MAX_LINES: usize = 1024;
     const MAX_LENGTH: usize = 96;
-    type Table = HashMap<Box<[u8]>, Py<PyTuple>>;
+    type Table = HashMap<Box<[u8]>, Py<PyTuple>, RandomState>;
     static LINES: Mutex<Option<Table>> = Mutex::new(None);
     let shareable = matches!(
         name,

@@ -1,5 +1,6 @@
 //! An ASGI scope, read in place.
 
+use crate::glance::Layout;
 use crate::lines::HeaderLines;
 use crate::names;
 use fast_cache_core::fields::Line;
@@ -23,6 +24,20 @@ impl<'py> Target<'py> {
             method: text(names::method(py))?,
             path: text(names::path(py))?,
             root_path: text(names::root_path(py)),
+        })
+    }
+
+    /// The same of a scope that is mostly laid out as the last one was.
+    pub(crate) fn read_at(layout: &Layout, scope: &Bound<'py, PyDict>) -> Option<Self> {
+        // SAFETY: what was found is owned before anything else is done.
+        let found = unsafe { layout.target(scope) }.map(|found| found.owned(scope.py()));
+        let Some([method, path, root_path]) = found else {
+            return Self::read(scope);
+        };
+        Some(Self {
+            method: method.cast_into().ok()?,
+            path: path.cast_into().ok()?,
+            root_path: root_path.cast_into().ok(),
         })
     }
 

@@ -19,6 +19,7 @@ use fast_cache_core::rules::request::Noted;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::held::{forget, is_current, merge};
 use fast_cache_engine::keeping::{self as engine, Keeping};
+use fast_cache_engine::lines::Lines;
 use fast_cache_store::Entry;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -170,7 +171,7 @@ impl Host {
             endpoint: Label::endpoint(b"endpoint"),
             tags: &[],
             path: request.route_path(),
-            lines: &all,
+            lines: Lines::Read(&all),
             asked,
             searches: true,
         };

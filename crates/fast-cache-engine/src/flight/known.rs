@@ -1,7 +1,7 @@
 //! Keys of which something is known for a while.
 
+use super::digests::Digests;
 use fast_cache_core::time::Timestamp;
-use std::collections::HashMap;
 
 /// The most keys that are remembered. What is forgotten costs its next requests one wait for a leader, or
 /// one more call.
@@ -9,7 +9,7 @@ const MAX_KNOWN: usize = 4096;
 
 /// A bounded memory of digests, each until a moment.
 #[derive(Debug, Default)]
-pub(super) struct Known(HashMap<u128, Timestamp>);
+pub(super) struct Known(Digests<Timestamp>);
 
 impl Known {
     /// Remembers a digest until then.

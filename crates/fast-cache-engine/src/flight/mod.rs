@@ -24,17 +24,19 @@
 //!
 //! No lock is held while a waker is called.
 
+mod digests;
 mod known;
 mod ticket;
 
 pub use ticket::{News, Ticket};
 
 use crate::sync::Mutex;
+use digests::Digests;
 use fast_cache_core::key::KeyRef;
 use fast_cache_core::time::Timestamp;
 use fast_cache_store::{Lease, LeaseEnd};
 use known::Known;
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 use ticket::Flight;
@@ -49,7 +51,7 @@ pub const FAILING_FOR: Duration = Duration::from_secs(5);
 /// then look up their own. `F` is a failure that may be shared.
 #[derive(Debug)]
 pub struct Flights<F> {
-    under_way: Mutex<HashMap<u128, Arc<Flight<F>>>>,
+    under_way: Mutex<Digests<Arc<Flight<F>>>>,
     remembered: Mutex<Remembered>,
 }
 
@@ -108,14 +110,15 @@ impl<F> Flights<F> {
         let is_failing = remembered.failing.holds(key.digest, now);
         drop(remembered);
         let mut under_way = self.under_way.lock();
-        if let Some(flight) = under_way.get(&key.digest)
-            && flight.birth() >= birth
+        let place = under_way.entry(key.digest);
+        if let Entry::Occupied(place) = &place
+            && place.get().birth() >= birth
         {
-            let flight = Arc::clone(flight);
+            let flight = Arc::clone(place.get());
             return Boarding::Follow(Ticket::of(Arc::clone(self), flight, key.digest));
         }
         let flight = Arc::new(Flight::new(birth, is_failing));
-        under_way.insert(key.digest, Arc::clone(&flight));
+        place.insert_entry(Arc::clone(&flight));
         Boarding::Lead(Permit::new(Arc::clone(self), key.digest, flight))
     }
 
@@ -151,16 +154,11 @@ impl<F> Flights<F> {
     }
 
     /// Takes a flight off the list, so that nobody joins it any more; a newer one of the same key stays.
-    fn remove(
-        under_way: &mut HashMap<u128, Arc<Flight<F>>>,
-        digest: u128,
-        flight: &Arc<Flight<F>>,
-    ) {
-        if under_way
-            .get(&digest)
-            .is_some_and(|known| Arc::ptr_eq(known, flight))
+    fn remove(under_way: &mut Digests<Arc<Flight<F>>>, digest: u128, flight: &Arc<Flight<F>>) {
+        if let Entry::Occupied(place) = under_way.entry(digest)
+            && Arc::ptr_eq(place.get(), flight)
         {
-            under_way.remove(&digest);
+            place.remove();
         }
     }
 }

@@ -5,8 +5,8 @@ use crate::metadata;
 use crate::recorder::{Finished, Recorder};
 use crate::store::HostStore;
 use fast_cache_core::fields::values;
-use fast_cache_core::key::Selecting;
 use fast_cache_engine::commit::{Commit, commit};
+use fast_cache_engine::lines::Lines;
 use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -99,10 +99,8 @@ impl Answer {
             path,
             labels,
             varying,
-            selecting: Selecting {
-                lines: &lines,
-                normalize_language,
-            },
+            lines: Lines::Read(&lines),
+            normalize_language,
             content_language: values(&kept_lines, "content-language").next(),
             stored,
             weight,

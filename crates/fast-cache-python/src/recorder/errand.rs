@@ -4,7 +4,7 @@ use super::Held;
 use crate::answer::StatusLines;
 use crate::application::{Application, Cached};
 use crate::failing::{Failure, Permit};
-use crate::lines::HeaderLines;
+use crate::lines::{HeaderLines, UnreadLines};
 use crate::names;
 use crate::snapshot::Snapshot;
 use crate::store::{AnyStore, HostStore};
@@ -12,6 +12,7 @@ use fast_cache_core::exchange::Outcome;
 use fast_cache_core::reason::Reason;
 use fast_cache_engine::flight::Landing;
 use fast_cache_engine::keeping::Keeping;
+use fast_cache_engine::lines::{Lines, Unread};
 use fast_cache_engine::observe::RouteCounters;
 use fast_cache_engine::refreshes::Refreshing;
 use pyo3::prelude::*;
@@ -68,8 +69,10 @@ impl Errand {
     ) -> T {
         let store = self.store.get();
         let headers = HeaderLines::from_snapshot(self.headers.bind(py));
-        let lines = headers.lines();
-        let request = self.snapshot.as_ref().map(|asked| asked.request(&lines));
+        // Where nothing varies, nobody asks for them.
+        let lines = UnreadLines::of(&headers);
+        let asked = self.snapshot.as_ref();
+        let request = asked.map(|asked| asked.request(lines.read()));
         let asked = self.snapshot.as_ref().zip(request.as_ref());
         run(&Keeping {
             store: &store.store,
@@ -78,7 +81,7 @@ impl Errand {
             endpoint: cached.endpoint_label,
             tags: &self.tags,
             path: &self.path,
-            lines: &lines,
+            lines: Lines::Unread(&lines),
             asked: asked.map(|(asked, request)| asked.searched(cached, &store.secret, request)),
             searches: self.snapshot.as_ref().is_some_and(|asked| asked.searches),
         })

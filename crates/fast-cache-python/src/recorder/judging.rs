@@ -89,7 +89,8 @@ impl Errand {
                         allowed?;
                         let record = failed.share(&head, &cached.policy, &cached.inputs)?;
                         let only = self.shared_only_as(py, cached, &head)?;
-                        let progress = self.in_progress(py, cached, key, record, &headers)?;
+                        let progress =
+                            self.in_progress(py, cached, key, record, (&headers, &lines))?;
                         Ok::<_, Reason>(Box::new(InProgress { only, ..*progress }))
                     })
                     .and_then(Result::ok)
@@ -121,7 +122,7 @@ impl Errand {
         };
         allowed
             .and_then(|()| self.is_impersonal(py, cached))
-            .and_then(|()| self.in_progress(py, cached, key, record, &headers))
+            .and_then(|()| self.in_progress(py, cached, key, record, (&headers, &lines)))
             .map_or_else(Judgement::Pass, Judgement::Record)
     }
 
@@ -131,15 +132,14 @@ impl Errand {
         cached: &Cached,
         key: Key,
         record: Record,
-        headers: &HeaderLines<'_>,
+        (headers, lines): (&HeaderLines<'_>, &[Line<'_>]),
     ) -> Result<Box<InProgress>, Reason> {
-        let lines = headers.lines();
         Ok(Box::new(InProgress {
             key,
             recording: record.recording,
             varying: record.varying,
-            labels: self.keeping(py, cached, |keeping| keeping.labels(&lines))?,
-            is_event_stream: is_event_stream(&lines),
+            labels: self.keeping(py, cached, |keeping| keeping.labels(lines))?,
+            is_event_stream: is_event_stream(lines),
             headers: headers.pairs().clone().unbind(),
             chunks: SmallVec::new(),
             held: None,

@@ -107,16 +107,22 @@ impl Recorder {
             return self.give_up(py, message);
         };
         let kind = message.get_item(names::type_(py)).ok().flatten();
-        let is = |name: &Bound<'_, PyAny>| {
-            kind.as_ref()
-                .is_some_and(|kind| kind.eq(name).unwrap_or(false))
+        let text = kind
+            .as_ref()
+            .and_then(|kind| kind.cast_exact::<PyString>().ok())
+            .and_then(|kind| kind.to_str().ok());
+        let is = |name: &str| match text {
+            Some(text) => text == name,
+            None => kind
+                .as_ref()
+                .is_some_and(|kind| kind.eq(name).unwrap_or(false)),
         };
         // What is to be expected first: comparing takes time.
-        let is_start = || is(names::response_start(py));
+        let is_start = || is("http.response.start");
         if matches!(self.state, State::Waiting(_)) && is_start() {
             return self.on_start(py, message);
         }
-        if is(names::response_body(py)) {
+        if is("http.response.body") {
             return self.on_body(py, message);
         }
         if is_start() {
@@ -129,10 +135,7 @@ impl Recorder {
             "http.response.early_hint",
         ]
         .iter()
-        .any(|name| {
-            kind.as_ref()
-                .is_some_and(|kind| kind.eq(name).unwrap_or(false))
-        });
+        .any(|name| is(name));
         if harmless {
             self.after_held(py, message)
         } else {

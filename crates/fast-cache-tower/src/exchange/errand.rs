@@ -16,6 +16,7 @@ use fast_cache_core::time::Timestamp;
 use fast_cache_engine::flight::Landing;
 use fast_cache_engine::held::{forget, is_current};
 use fast_cache_engine::keeping::Keeping;
+use fast_cache_engine::lines::Lines;
 use fast_cache_engine::refreshes::Refreshing;
 use fast_cache_engine::said::{Came, forwarded};
 use fast_cache_store::{Entry, LocalStore};
@@ -184,7 +185,7 @@ impl Errand {
             endpoint: self.route.endpoint,
             tags: asking.tags.as_ref().ok_or(Reason::Tags)?,
             path: request.route_path(),
-            lines: request.lines,
+            lines: Lines::Read(request.lines),
             asked: searched,
             searches: true,
         })

@@ -15,6 +15,7 @@ use fast_cache_core::rules::request::Noted;
 use fast_cache_core::rules::tagging::collect_tags;
 use fast_cache_core::stored::Stored;
 use fast_cache_engine::commit::{Commit, commit, remember_rule};
+use fast_cache_engine::lines::Lines;
 
 impl Host {
     /// Records the endpoint's answer, which has these lines; what the client is told of it.
@@ -104,7 +105,8 @@ impl Host {
             path,
             labels,
             varying,
-            selecting: visit.selecting(cached),
+            lines: Lines::Read(visit.lines),
+            normalize_language: visit.selecting(cached).normalize_language,
             content_language: content_language.as_deref(),
             weight: stored.representation.body.len(),
             stored,

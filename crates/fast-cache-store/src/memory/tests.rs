@@ -177,9 +177,8 @@ proptest! {
                 },
                 _ => {
                     let mut released = Vec::new();
-                    let fate = |entry: &Entry<u64>| match entry.path() == path {
-                        true => Fate::Goes,
-                        false => Fate::Stays,
+                    let fate = |entry: &Entry<u64>| {
+                        if entry.path() == path { Fate::Goes } else { Fate::Stays }
                     };
                     shard.sweep(amount, 1, fate, &mut released);
                     for entry in released {

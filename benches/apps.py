@@ -73,8 +73,8 @@ class Stop:
 
 
 class Answering:
-    """Takes the place of all that an application does with a request, and answers as its handler would at next to no cost, so
-    that what a miss costs the middleware itself shows.
+    """Takes the place of all that an application does with a request, and answers as its handler would, at next to no
+    cost, so that what a miss costs the middleware itself shows.
     """
 
     HEADERS: Final = [(b"content-length", b"%d" % len(PREPARED)), (b"content-type", b"application/json")]

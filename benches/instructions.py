@@ -53,7 +53,7 @@ def run(effort: Effort) -> Report:
         collected = dict(zip(runs, pool.map(lambda one: callgrind(*one), runs), strict=True))
     counts = {subject: (collected[subject, 2 * hits] - collected[subject, hits]) / hits for subject in subjects}
     for subject, count in counts.items():
-        report.say(f"{subject:<12} {count:>10,.0f} instructions  ({MEANING[subject]})")
+        report.say(f"{subject:<18} {count:>10,.0f} instructions  ({MEANING[subject]})")
     whole = counts["bare hit"] - counts.get("loop", 0.0)
     if not effort.smoke:
         bare, in_fastapi = counts["bare hit"] - counts["bare floor"], counts["hit"] - counts["floor"]
@@ -63,7 +63,9 @@ def run(effort: Effort) -> Report:
             f"{in_starlette:,.0f} in Starlette"
         )
         hit, miss = (counts[name] - counts[f"alone {name.rpartition(' ')[2]}"] for name in ("bare hit", "miss"))
-        inside, config = counts["miss"] - counts["miss config"], counts["miss config"] - counts["miss none"]
+        inside, config = (
+            counts[one] - counts[other] for one, other in (("miss inside", "miss floor"), ("miss config", "miss none"))
+        )
         report.say(f"added to a miss: {inside:,.0f} by the middleware, {config:,.0f} by the config in the application")
         report.say(f"added by coalescing: {hit:,.0f} to a hit, {miss:,.0f} to a miss")
         ours, nothing = (counts[f"pass {name}"] - counts["pass none"] for name in ("ours", "nothing"))

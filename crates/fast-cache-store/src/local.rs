@@ -130,7 +130,7 @@ pub struct Counters {
     pub evictions: u64,
     /// Entries found dropped or expired by a sweep.
     pub swept: u64,
-    /// Entries that sweeps looked at: a constant number per answer stored, none per drop.
+    /// Entries that sweeps looked at: at most a constant number per answer stored, none per drop.
     pub swept_over: u64,
 }
 

@@ -107,10 +107,8 @@ impl Recorder {
             return self.give_up(py, message);
         };
         let kind = message.get_item(names::type_(py)).ok().flatten();
-        let text = kind
-            .as_ref()
-            .and_then(|kind| kind.cast_exact::<PyString>().ok())
-            .and_then(|kind| kind.to_str().ok());
+        let text = kind.as_ref();
+        let text = text.and_then(|kind| kind.cast_exact::<PyString>().ok()?.to_str().ok());
         let is = |name: &str| match text {
             Some(text) => text == name,
             None => kind

@@ -359,3 +359,23 @@ def test_29_what_an_application_changes_after_sending_changes_nothing_stored() -
         assert (again.body, again.header("x-a")) == (b"right", "2")
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("body_follows", [True, False])
+def test_29_what_an_application_changes_after_sending_changes_nothing_that_was_held_back(body_follows: bool) -> None:
+    async def run() -> None:
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            value = bytearray(b"alice")
+            headers = [(b"content-length", b"5"), (b"x-user", value)]
+            start = {"type": "http.response.start", "status": 200, "headers": headers}
+            await send(start)
+            value[:] = b"bobby"
+            headers.append((b"set-cookie", b"session=bobby"))
+            start["status"] = 500
+            if body_follows:
+                await send({"type": "http.response.body", "body": b"alice"})
+
+        answer = await ask(wrapped(app))
+        assert (answer.status, answer.header("x-user"), answer.header("set-cookie")) == (200, "alice", None)
+
+    asyncio.run(run())

@@ -222,7 +222,7 @@ impl Recorder {
                 // Only a response that says how long it is, and so comes in one piece, is held back.
                 let hold_back = progress.recording.wants_etag()
                     && progress.recording.announced_length().is_some();
-                progress.held = hold_back.then(|| message.clone().unbind());
+                progress.held = hold_back.then(|| start::held_back(message, &progress.headers));
                 self.state = State::Recording(progress);
                 if hold_back {
                     Outgoing::Nothing

@@ -180,14 +180,14 @@ class Responder:
                 return "hook", None
             if "generate_cache_key" in self._hooks:
                 config = self._records[exchange.route].cache
-                return None, await call_generate_cache_key(self._controller, request, config)
+                return None, _encodable(await call_generate_cache_key(self._controller, request, config))
             if exchange.key_func is not None:
                 key = exchange.key_func(request)
                 if inspect.isawaitable(key):
                     key = await key
                 if not isinstance(key, str):
                     raise TypeError(f"key_func must return a str, not {type(key).__name__}")
-                return None, key
+                return None, _encodable(key)
         except Exception:
             logger.warning("a hook before the lookup raised; the request bypasses the cache", exc_info=True)
             return "hook-failed", None
@@ -281,6 +281,12 @@ class _Watched(BaseStorage):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
+
+
+def _encodable(key: str) -> str:
+    """`key`, which clients may have put a half of a surrogate pair into: `UnicodeEncodeError` where they have."""
+    key.encode()
+    return key
 
 
 def _is_cancelled() -> bool:

@@ -1,6 +1,7 @@
 """Keys: two requests that may get different answers never share one."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -13,7 +14,15 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Host, Mount, Route
 
-from fast_cache_middleware import CacheConfig, CacheRule, FastCacheMiddleware, InMemoryStorage, _core, cached
+from fast_cache_middleware import (
+    CacheConfig,
+    CacheRule,
+    Controller,
+    FastCacheMiddleware,
+    InMemoryStorage,
+    _core,
+    cached,
+)
 
 
 async def whole(scope: Any, receive: Any, send: Any) -> None:
@@ -166,6 +175,33 @@ def test_04_a_parameter_with_a_non_ascii_name_joins_the_key_however_it_is_writte
             bare.add_api_route("/a", read)
             expected = await request(bare, "GET", "/a", query_string=query)
             assert (await request(app, "GET", "/a", query_string=query)).body == expected.body
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("hook", ["key_func", "generate_cache_key"])
+def test_04_a_key_of_the_authors_that_is_no_valid_text_never_raises(hook: str) -> None:
+    def key(request: Request) -> str:
+        return str(json.loads(request.query_params["name"]))
+
+    class ByName(Controller):
+        async def generate_cache_key(self, request: Request) -> str:
+            return key(request)
+
+    async def run() -> None:
+        app = FastAPI()
+        config = CacheConfig(60, key_func=key) if hook == "key_func" else CacheConfig(60)
+
+        async def read() -> str:
+            return "read"
+
+        app.add_api_route("/a", read, dependencies=[config])
+        app.add_middleware(FastCacheMiddleware, controller=Controller() if hook == "key_func" else ByName())
+        assert [(await request(app, "GET", "/a?name=%22b%22")).cache for _ in range(2)] == ["MISS", "HIT"]
+        for _ in range(2):
+            answer = await request(app, "GET", r"/a?name=%22\ud800%22")
+            assert (answer.status, answer.cache) == (200, "BYPASS")
+            assert "detail=hook-failed" in str(answer.header("cache-status"))
 
     asyncio.run(run())
 

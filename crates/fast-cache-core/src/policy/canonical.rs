@@ -1,5 +1,6 @@
 //! Path parameters whose type folds several spellings into one value.
 
+use super::digits::in_ascii;
 use smallvec::SmallVec;
 
 /// More significant digits than these, and two spellings can be one floating-point number.
@@ -66,7 +67,8 @@ impl Canonical {
                     && ("01"..="31").contains(&&text[8..])
             }
             Self::Mixed => {
-                let readings = [number(text), uuid(text), float(text)];
+                let trimmed = trimmed(text);
+                let readings = [number(trimmed), uuid(trimmed), float(trimmed)];
                 readings.iter().flatten().all(|reading| reading == text)
             }
         }
@@ -76,7 +78,7 @@ impl Canonical {
 /// The other spellings under which what `text` may mean is cached: as a number, a UUID, a boolean (`1` is `true`) or a
 /// date (a timestamp of a whole day). A drop by value covers `text` and all of them.
 pub fn canonical_spellings(text: &str) -> SmallVec<[String; 2]> {
-    let trimmed = text.trim();
+    let trimmed = trimmed(text);
     let mut found: SmallVec<[String; 2]> = SmallVec::new();
     let readings = [
         number(trimmed),
@@ -93,11 +95,17 @@ pub fn canonical_spellings(text: &str) -> SmallVec<[String; 2]> {
     found
 }
 
+/// Without the blanks around it, among them those that only Python takes for blanks.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f'))
+}
+
 fn digits_of(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count()
 }
 
 fn number(text: &str) -> Option<String> {
+    let text = &*in_ascii(text);
     let (negative, unsigned) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),
@@ -254,7 +262,9 @@ mod tests {
             ("123E4567E89B12D3A456426614174000", &[id]),
             ("urn:uuid:123e4567-e89b-12d3-a456-426614174000", &[id]),
             (id, &[]),
-            ("\u{661}", &[]),
+            ("\u{661}", &["1"]),
+            ("\u{ff17}.\u{ff10}", &["7"]),
+            ("\x1c7", &["7"]),
             ("1", &["true"]),
             ("01", &["1"]),
             ("YES", &["true"]),
@@ -353,6 +363,9 @@ mod tests {
                     "1e3",
                     "0.1000000000000000055",
                     "123E4567E89B12D3A456426614174000",
+                    " 7",
+                    "7\n",
+                    "\u{ff17}",
                 ],
             ),
         ];

@@ -2,6 +2,7 @@
 
 mod canonical;
 pub mod declared;
+mod digits;
 
 pub use canonical::{Canonical, canonical_spellings};
 use std::time::Duration;

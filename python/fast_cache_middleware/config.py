@@ -301,9 +301,11 @@ def _drop_path(field: str, value: object) -> DropPath:
     if isinstance(value, re.Pattern):
         if not isinstance(value.pattern, str):
             raise validation.wrong(field, value, "must hold patterns for str, not for bytes")
+        validation.encodable(field, value.pattern)
         return DropPath("regex", value.pattern, value, ())
     if not isinstance(value, str) or not value:
         raise validation.wrong(field, value, "must hold strings that are not empty, or compiled patterns")
+    validation.encodable(field, value)
     if value.startswith("^"):
         try:
             return DropPath("regex", value, re.compile(value), ())

@@ -262,6 +262,10 @@ def _has_its_own(app: Any) -> bool:
 
 
 def _rules(rules: Iterable[CacheRule | DropRule]) -> tuple[CacheRule | DropRule, ...]:
+    if isinstance(rules, (CacheRule, DropRule)):
+        raise validation.wrong(
+            "FastCacheMiddleware.rules", rules, "must be a list or tuple (for a single one write [...] around it)"
+        )
     given = tuple(rules)
     for rule in given:
         if not isinstance(rule, (CacheRule, DropRule)):

@@ -86,7 +86,17 @@ def texts(field: str, value: object) -> tuple[str, ...]:
     for member in members:
         if not isinstance(member, str) or not member:
             raise wrong(field, member, "must hold strings that are not empty")
+        encodable(field, member)
     return members
+
+
+def encodable(field: str, value: str) -> str:
+    """A string without halves of surrogate pairs, which are no text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise wrong(field, value, "must hold valid text, without halves of surrogate pairs") from None
+    return value
 
 
 def tokens(field: str, value: object) -> tuple[str, ...]:

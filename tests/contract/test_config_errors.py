@@ -1,6 +1,7 @@
 """Impossible settings: at construction, or when the routes are read, and always by name."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -40,6 +41,8 @@ from fast_cache_middleware import (
         ("ignore_query", {"ignore_query": [1]}),
         ("tags", {"tags": "users"}),
         ("tags", {"tags": [""]}),
+        ("tags", {"tags": ["\ud800"]}),
+        ("query", {"query": ["\ud800"]}),
         ("stale_while_revalidate", {"stale_while_revalidate": -1}),
         ("stale_if_error", {"stale_if_error": float("nan")}),
         ("early_refresh", {"early_refresh": -1}),
@@ -71,6 +74,8 @@ def test_cache_config(field: str, arguments: dict[str, Any]) -> None:
         ("paths", {"paths": ["^("]}),
         ("paths", {"paths": [b"/users"]}),
         ("paths", {"paths": ["/users/{"]}),
+        ("paths", {"paths": ["/users/\ud800"]}),
+        ("paths", {"paths": [re.compile("^/\ud800")]}),
         ("methods", {"methods": ["endpoint"]}),
         ("tags", {"tags": "users"}),
         ("soft", {"tags": ["a"], "soft": 1}),
@@ -94,6 +99,7 @@ def test_cache_drop_config(field: str, arguments: dict[str, Any]) -> None:
         ("storage", {"storage": object()}),
         ("storage", {"storage": InMemoryStorage}),
         ("rules", {"rules": [CacheConfig()]}),
+        ("rules", {"rules": CacheRule("/a", CacheConfig())}),
         ("follower_timeout", {"follower_timeout": -1}),
         ("handler_timeout", {"handler_timeout": float("nan")}),
         ("client_directives", {"client_directives": "no"}),

@@ -1,14 +1,17 @@
 """Middlewares of single routes and mounted applications, and path parameters that can be written in two ways."""
 
 import asyncio
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NewType
 from uuid import UUID
 
 import pytest
 from asgi_client import request as ask
 from fastapi import FastAPI
+from pydantic import ByteSize
+from pydantic.networks import IPvAnyAddress
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -92,6 +95,9 @@ def test_a_mounted_application_with_middleware_drops(kind: str) -> None:
         (datetime, "2024-02-29", ["1709164800", "2024-02-29T00:00:00"]),
         (UUID, "123e4567-e89b-12d3-a456-426614174000", ["123E4567E89B12D3A456426614174000"]),
         (UUID | int, "7", ["07", "%207", "7%0A"]),
+        (IPv6Address, "2001:db8::1", ["2001:DB8::1", "2001:db8:0:0:0:0:0:1", "2001:0db8::1"]),
+        (IPvAnyAddress, "::ffff:10.0.0.1", ["::ffff:a00:1", "::FFFF:10.0.0.1"]),
+        (IPv4Address | IPv6Address, "10.0.0.1", ["010.0.0.1"]),
     ],
 )
 def test_a_drop_finds_a_value_however_it_is_written(annotation: Any, canonical: str, others: list[str]) -> None:
@@ -119,6 +125,27 @@ def test_a_drop_finds_a_value_however_it_is_written(annotation: Any, canonical: 
                 assert (await ask(app, "GET", f"/things/{canonical}")).cache == "MISS", (method, other)
             spelled = await ask(app, "GET", f"/things/{other}")
             assert spelled.status == 422 or spelled.cache == "BYPASS", other
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value"), [(time, "10:00:00"), (timedelta, "P1D"), (ByteSize, "1000"), (timedelta | int, "7")]
+)
+def test_values_of_countless_spellings_are_not_cached(annotation: Any, value: str) -> None:
+    async def reading(value: Any) -> str:
+        return str(value)
+
+    reading.__annotations__["value"] = annotation
+    app = FastAPI()
+    app.get("/things/{value}", dependencies=[CacheConfig(60)])(reading)
+    app.add_middleware(FastCacheMiddleware)
+
+    async def run() -> None:
+        for _ in range(2):
+            answer = await ask(app, "GET", f"/things/{value}")
+            assert (answer.status, answer.cache) == (200, "BYPASS")
+            assert "noncanonical-path" in (answer.header("cache-status") or "")
 
     asyncio.run(run())
 

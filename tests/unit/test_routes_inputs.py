@@ -1,9 +1,10 @@
 """What an endpoint can see of a request is read off its parameters; what is not understood counts as everything."""
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Annotated, Any, Literal, NewType, Union
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from pydantic import (
     AliasChoices,
     AwareDatetime,
     BaseModel,
+    ByteSize,
     ConfigDict,
     Field,
     PastDate,
@@ -36,6 +38,7 @@ from pydantic import (
     conint,
     model_validator,
 )
+from pydantic.networks import IPvAnyAddress
 from starlette.requests import HTTPConnection
 
 from fast_cache_middleware.config import CacheConfig
@@ -93,6 +96,13 @@ Key = NewType("Key", UUID)
         (AwareDatetime, "date"),
         (Annotated[NewType("When", date), "said"] | str, "date"),
         (int | str, "mixed"),
+        (IPv4Address | str, "mixed"),
+        (IPv4Address | IPv6Address, "address"),
+        (IPvAnyAddress, "address"),
+        (IPv6Network, "address"),
+        (time | str, "never"),
+        (ByteSize, "never"),
+        (timedelta, "never"),
         (Union[UserId, Key], "mixed"),  # noqa: UP007
         (Annotated[int, "said"] | str, "mixed"),
         (str, None),

@@ -154,7 +154,9 @@ fn policy(spec: &CachedSpec, plan: &KeyPlan, template: &str) -> PyResult<Policy>
             "number" => Canonical::Number,
             "bool" => Canonical::Boolean,
             "date" => Canonical::Date,
+            "address" => Canonical::Address,
             "mixed" => Canonical::Mixed,
+            "never" => Canonical::Never,
             _ => Canonical::Integer,
         };
         (name.as_str().into(), kind)

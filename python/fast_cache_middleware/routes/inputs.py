@@ -4,8 +4,9 @@ import functools
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, time, timedelta
 from decimal import Decimal
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 from uuid import UUID
 
@@ -31,6 +32,8 @@ _SECURITY_READS: Final = {
 }  # fmt: skip
 _FOLDED: Final[tuple[tuple[type, FoldedType], ...]] = (
     (bool, "bool"), (int, "int"), (float, "number"), (Decimal, "number"), (UUID, "uuid"), (date, "date"),
+    (IPv4Address, "address"), (IPv6Address, "address"), (IPv4Network, "address"), (IPv6Network, "address"),
+    (time, "never"), (timedelta, "never"), (complex, "never"),
 )  # fmt: skip
 _CONFIGS: Final = frozenset({CacheConfig, CacheDropConfig})
 _CONVERTOR_FOLDED: Final[dict[str, FoldedType]] = {"int": "int", "float": "number", "uuid": "uuid"}
@@ -292,7 +295,7 @@ def _annotation(field: Any) -> Any:
 def _folded(annotation: Any) -> FoldedType | None:
     """The kind of a type that reads several spellings as one value; of a union, the kind that suits every member."""
     kinds = {_kind(member) if isinstance(member, type) else None for member in _members(annotation)}
-    for kind in ("bool", "date"):
+    for kind in ("never", "bool", "date"):
         if kind in kinds:
             return kind
     if len(kinds) == 1:
@@ -325,12 +328,17 @@ def _named(alias: Any) -> Any:
 
 
 def _kind(one: Any) -> FoldedType | None:
+    module, name = one.__module__, one.__qualname__
+    # An integer that reads `1kB`, and addresses of either version.
+    if module == "pydantic.types" and name == "ByteSize":
+        return "never"
+    if module == "pydantic.networks" and name.startswith("IPvAny"):
+        return "address"
     for base, kind in _FOLDED:
         if issubclass(one, base):
             return kind
     # `PastDate` and the like are dates to type checkers only.
-    is_date = one.__module__ == "pydantic.types" and "date" in one.__qualname__.lower()
-    return "date" if is_date else None
+    return "date" if module == "pydantic.types" and "date" in name.lower() else None
 
 
 def _models(annotation: Any) -> Iterator[type]:

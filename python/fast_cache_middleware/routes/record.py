@@ -11,7 +11,7 @@ RouteKind = Literal["route", "opaque", "ask"]
 """`route`: `path` is its template. `opaque`: everything under the prefix `path` belongs to an app we do not look into.
 `ask`: only the framework knows; every path that starts with the plain text `path` must be asked for."""
 
-FoldedType = Literal["int", "uuid", "number", "bool", "date", "mixed"]
+FoldedType = Literal["int", "uuid", "number", "bool", "date", "address", "mixed", "never"]
 """A type that reads several spellings as one value; `mixed` is text that may also be read as a number or a UUID."""
 
 

@@ -3,8 +3,10 @@
 mod canonical;
 pub mod declared;
 mod digits;
+mod spellings;
 
-pub use canonical::{Canonical, canonical_spellings};
+pub use canonical::Canonical;
+pub use spellings::canonical_spellings;
 use std::time::Duration;
 
 /// How long a response may be reused.

@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn one_spelling_is_canonical() {
-        use Canonical::{Address, Boolean, Date, Integer, Mixed, Never, Number, Uuid};
+        use Canonical::{Boolean, Date, Integer, Mixed, Number, Uuid};
         let id = "123e4567-e89b-12d3-a456-426614174000";
         let cases: &[(Canonical, &[&str], &[&str])] = &[
             (
@@ -122,23 +122,6 @@ mod tests {
                     "123e4567e89b12d3a456426614174000",
                 ],
             ),
-            (
-                Address,
-                &["10.0.0.1", "::1", "2001:db8::1", "::ffff:10.0.0.1"],
-                &[
-                    "010.0.0.1",
-                    "0:0:0:0:0:0:0:1",
-                    "2001:DB8::1",
-                    "2001:0db8::1",
-                    "::ffff:a00:1",
-                    "fe80::1%eth0",
-                    "10.0.0.1/8",
-                    " ::1",
-                    "host",
-                    "",
-                ],
-            ),
-            (Never, &[], &["10:00:00", "P1D", "1kB", ""]),
             (Boolean, &["true", "false"], &["True", "1", "yes", ""]),
             (
                 Date,
@@ -182,6 +165,34 @@ mod tests {
                 ],
             ),
         ];
+        check(cases);
+    }
+
+    #[test]
+    fn addresses_are_short_and_some_types_have_no_spelling() {
+        use Canonical::{Address, Never};
+        check(&[
+            (
+                Address,
+                &["10.0.0.1", "::1", "2001:db8::1", "::ffff:10.0.0.1"],
+                &[
+                    "010.0.0.1",
+                    "0:0:0:0:0:0:0:1",
+                    "2001:DB8::1",
+                    "2001:0db8::1",
+                    "::ffff:a00:1",
+                    "fe80::1%eth0",
+                    "10.0.0.1/8",
+                    " ::1",
+                    "host",
+                    "",
+                ],
+            ),
+            (Never, &[], &["10:00:00", "P1D", "1kB", ""]),
+        ]);
+    }
+
+    fn check(cases: &[(Canonical, &[&str], &[&str])]) {
         for (kind, canonical, others) in cases {
             for (text, expected) in canonical
                 .iter()

@@ -2,8 +2,8 @@
 
 use super::canonical::Canonical;
 use super::digits::in_ascii;
+use core::net::IpAddr;
 use smallvec::SmallVec;
-use std::net::IpAddr;
 
 /// More significant digits than these, and two spellings can be one floating-point number.
 pub(super) const EXACT_DIGITS: usize = 15;

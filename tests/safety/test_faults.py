@@ -158,3 +158,21 @@ def test_40_a_storage_that_fails_is_a_miss_and_the_app_goes_on(
 
     asyncio.run(run())
     assert "ConnectionResetError" in caplog.text
+
+
+@pytest.mark.parametrize("length", ["0", "99", "3", "", "x", "1, 1"])
+def test_40_a_stored_answer_that_announces_another_length_is_a_miss(length: str) -> None:
+    class Bending(Failing):
+        async def get(self, key: str) -> Any:
+            if (found := await super().get(key)) is not None:
+                found[0].headers["content-length"] = length
+            return found
+
+    async def run() -> None:
+        app, _ = counting(Bending())
+        for number in range(1, 3):
+            answer = await request(app, "GET", "/a")
+            assert (answer.cache, answer.body) == ("MISS", str(number).encode())
+            assert answer.all("content-length") == ["1"]
+
+    asyncio.run(run())

@@ -5,6 +5,7 @@ use crate::metadata;
 use crate::representation::{Representation, kept_lines};
 use crate::store::HostStore;
 use fast_cache_core::key::Key;
+use fast_cache_core::rules::storing::announced_length;
 use fast_cache_core::stored::{Stored, StoredTag, Traits};
 use fast_cache_core::time::Timestamp;
 use fast_cache_store::{Entry, LocalStore};
@@ -83,11 +84,18 @@ impl FoundResponse {
     }
 }
 
-/// Lines and body as Python gave them, with the body's length.
+/// Lines and body as Python gave them, with the body's length; `None` where the lines announce another one, with which a
+/// server would end the body too soon or wait for more.
 fn represent(headers: &Bound<'_, PyAny>, body: &Bound<'_, PyAny>) -> Option<(Representation, u64)> {
     let (headers, body) = (HeaderLines::from_any(headers)?, as_bytes(body)?);
-    let (lines, _) = kept_lines(body.py(), headers.pairs(), &headers.lines(), None).ok()?;
-    let length = body.as_bytes().len() as u64;
+    let (given, length) = (headers.lines(), body.as_bytes().len() as u64);
+    if announced_length(&given)
+        .ok()?
+        .is_some_and(|announced| announced != length)
+    {
+        return None;
+    }
+    let (lines, _) = kept_lines(body.py(), headers.pairs(), &given, None).ok()?;
     let representation = Representation::new(lines.unbind(), body.unbind(), None, 0);
     Some((representation, length))
 }

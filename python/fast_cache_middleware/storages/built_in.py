@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 import weakref
 from collections.abc import Awaitable, Mapping
 from datetime import timedelta
@@ -97,6 +98,8 @@ def positive(owner: str, name: str, value: object, *, integer: bool = False) -> 
     kinds = (int,) if integer else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds) or not value > 0:
         raise StorageError(f"{owner}.{name} must be {'an integer' if integer else 'a number'} above 0: {value!r}")
+    if integer and value > sys.maxsize:
+        raise StorageError(f"{owner}.{name} must be at most {sys.maxsize}: {value!r}")
 
 
 def seconds_of(owner: str, name: str, value: float | timedelta | None) -> float | None:

@@ -127,7 +127,14 @@ def test_controller_and_storage() -> None:
         Controller(cacheable_methods=["GETT"])
     with pytest.raises(ValueError, match="cacheable_status_codes"):
         Controller(cacheable_status_codes=[1000])
-    for arguments in ({"max_size": 0}, {"max_size": -1}, {"ttl": 0}, {"ttl": -1.0}, {"max_bytes": 0}, {"max_size": 2**70}):
+    for arguments in (
+        {"max_size": 0},
+        {"max_size": -1},
+        {"ttl": 0},
+        {"ttl": -1.0},
+        {"max_bytes": 0},
+        {"max_size": 2**70},
+    ):
         with pytest.raises(StorageError, match=next(iter(arguments))):
             InMemoryStorage(**arguments)  # type: ignore[arg-type]
 

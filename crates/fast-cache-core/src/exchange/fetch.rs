@@ -228,7 +228,8 @@ impl Fetch {
             has_validator,
             policy,
         )?;
-        let announced = announced_length(head.lines)?;
+        // RFC 9110 §15.3.5: no content follows a 204, and none announces its length.
+        let announced = announced_length(head.lines)?.or((head.status == 204).then_some(0));
         if announced.is_some_and(|length| length > policy.max_body_size) {
             return Err(Reason::TooLarge);
         }
@@ -269,7 +270,7 @@ impl Recording {
         self.generate_etag
     }
 
-    /// The body length that the response announces, if it does.
+    /// The body length that the response announces, if it does, as a `204` does by its status.
     pub fn announced_length(&self) -> Option<u64> {
         self.announced
     }

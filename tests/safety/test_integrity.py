@@ -7,17 +7,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asgi_client import Answer, request, scope_for
+from asgi_client import Answer, request
 from fastapi import FastAPI, Request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safety.differential import wrapped
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
-from starlette.types import Message
 
 import fast_cache_middleware
-from fast_cache_middleware import CacheConfig, CacheRule, Controller, FastCacheMiddleware, JSONSerializer
+from fast_cache_middleware import CacheConfig, Controller, FastCacheMiddleware, JSONSerializer
 
 
 async def ask(app: Any, method: str = "GET", headers: Any = (), **more: Any) -> Answer:
@@ -153,26 +152,6 @@ def test_25_a_body_that_is_not_as_long_as_announced_is_not_stored(length: str, b
             assert (await ask(cache)).body == body
 
     asyncio.run(run())
-
-
-@pytest.mark.parametrize(("body", "second"), [(b"", "HIT"), (b"x", "MISS")])
-def test_25_a_204_is_kept_before_its_client_can_ask_again(body: bytes, second: str) -> None:
-    headers = [(b"cache-control", b"max-age=60")]
-    start = {"type": "http.response.start", "status": 204, "headers": headers}
-    inner = sending(start, {"type": "http.response.body", "body": body})
-    controller = Controller(cacheable_status_codes=[204])
-    app = FastCacheMiddleware(inner, rules=[CacheRule("/", CacheConfig(60, coalesce=False))], controller=controller)
-    outcomes: list[str | None] = []
-
-    async def send(message: Message) -> None:
-        if message["type"] == "http.response.body":
-            outcomes.append((await request(app, "GET", "/")).cache)
-
-    async def receive() -> Message:
-        return {"type": "http.request"}
-
-    asyncio.run(app(scope_for("GET", "/"), receive, send))
-    assert outcomes == [second]
 
 
 @pytest.mark.parametrize(

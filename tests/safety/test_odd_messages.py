@@ -6,8 +6,10 @@ from http import HTTPStatus
 from typing import Any
 
 import pytest
-from asgi_client import scope_for
+from asgi_client import request, scope_for
 from safety.differential import App, Seen, seen, wrapped
+
+from fast_cache_middleware import CacheConfig, CacheRule, Controller, FastCacheMiddleware
 
 START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]}
 BODY: dict[str, Any] = {"type": "http.response.body", "body": b"ok"}
@@ -197,3 +199,30 @@ def test_unusual_messages_are_stored_and_come_back(name: str) -> None:
     assert head["headers"] == expected.messages[0].get("headers", [])
     whole = b"".join(message.get("body", b"") for message in expected.messages[1:])
     assert [message["body"] for message in bodies] == [whole]
+
+
+@pytest.mark.parametrize(("content", "second"), [(b"", "HIT"), (b"x", "MISS")])
+def test_a_204_is_kept_before_its_client_can_ask_again(content: bytes, second: str) -> None:
+    headers = [(b"cache-control", b"max-age=60")]
+    messages = [
+        {"type": "http.response.start", "status": 204, "headers": headers},
+        {"type": "http.response.body", "body": content},
+    ]
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        for message in messages:
+            await send(message)
+
+    controller = Controller(cacheable_status_codes=[204])
+    app = FastCacheMiddleware(inner, rules=[CacheRule("/", CacheConfig(60, coalesce=False))], controller=controller)
+    outcomes: list[str | None] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.body":
+            outcomes.append((await request(app, "GET", "/")).cache)
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    asyncio.run(app(scope_for("GET", "/"), receive, send))
+    assert outcomes == [second]

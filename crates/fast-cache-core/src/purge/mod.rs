@@ -10,7 +10,6 @@
 
 mod label;
 mod path_pattern;
-mod prefixes;
 
 pub use label::{Label, MAX_SEGMENTS};
 pub use path_pattern::{HostPattern, PathPattern};
